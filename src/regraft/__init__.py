@@ -1,0 +1,47 @@
+"""regraft: a folder of labelled images becomes an honestly measured classifier, by transfer learning, in seconds."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from regraft.api import evaluate, predict, train
+    from regraft.errors import InputError, RegraftError
+    from regraft.images.opening import open_images
+    from regraft.images.reading import read_image
+    from regraft.runs.folder import RunFolder
+
+__version__ = "0.1.0"
+__all__ = [
+    "InputError",
+    "RegraftError",
+    "RunFolder",
+    "evaluate",
+    "open_images",
+    "predict",
+    "read_image",
+    "train",
+]
+
+_HOMES = {
+    "InputError": "regraft.errors",
+    "RegraftError": "regraft.errors",
+    "RunFolder": "regraft.runs.folder",
+    "evaluate": "regraft.api",
+    "open_images": "regraft.images.opening",
+    "predict": "regraft.api",
+    "read_image": "regraft.images.reading",
+    "train": "regraft.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported at first use, so that `import regraft` and `regraft --help` answer at once.
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'regraft' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

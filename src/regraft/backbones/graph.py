@@ -1,0 +1,144 @@
+"""The base as a compiled-once OpenVINO graph, cached beside its features."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from regraft._files import atomic_folder, cache_folder
+from regraft.backbones.base import Base
+from regraft.backbones.names import BackboneName
+from regraft.backbones.preprocessing import Preprocessing
+from regraft.errors import InputError, RegraftError
+
+
+def graphs_folder() -> Path:
+    """Where the graphs are kept, a folder for each base's identity."""
+    return cache_folder() / "graphs"
+
+
+def cached_graph(identity: str) -> Path | None:
+    """The OpenVINO file of the base with that identity, if it has been built on this machine."""
+    graph = graphs_folder() / identity / "base.xml"
+    return graph if graph.is_file() else None
+
+
+def base_graph(base: Base) -> Path:
+    """Gives the OpenVINO file (`.xml`, its weights beside it) of a base, building it at the first call.
+
+    The graph takes uint8 RGB pixels (1, height, width, 3), has the preprocessing inside, and gives float32
+    (1, features). It is built by a process of its own, because Keras fixes its backend and its data format once and
+    this process may already use another.
+
+    Raises:
+        InputError: the weights do not fit the network, or the saved model cannot be cut.
+    """
+    if graph := cached_graph(base.identity):
+        return graph
+    folder = graphs_folder() / base.identity
+    with atomic_folder(folder) as temporary:
+        _export(base, temporary / "base.xml")
+        (temporary / "base.json").write_text(json.dumps({"backbone": base.spelling, **base.description()}, indent=2))
+    return folder / "base.xml"
+
+
+def _export(base: Base, target: Path) -> None:
+    export_graph(base.network, base.weights.path, base.preprocessing, target, spelling=base.spelling)
+
+
+def export_graph(
+    network: BackboneName | None,
+    weights: Path | None,
+    preprocessing: Preprocessing,
+    target: Path,
+    *,
+    spelling: str = "",
+) -> None:
+    """Writes the OpenVINO file of a network of the catalogue (without weights: random ones) or of a saved model.
+
+    Raises:
+        InputError: the weights do not fit the network, or the saved model cannot be cut.
+    """
+    first = network is not None and network.card.channels_first
+    # OpenVINO runs a channels_last graph from Keras' own backend some four times slower than TensorFlow's export of it.
+    backend = "tensorflow" if not first and importlib.util.find_spec("tensorflow") else "openvino"
+    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    with tempfile.TemporaryDirectory() as scratch:
+        answer = Path(scratch) / "answer.json"
+        request = {
+            "network": None if network is None else vars(network),
+            "weights": None if weights is None else str(weights),
+            "preprocessing": preprocessing.as_dict(),
+            "data_format": "channels_first" if first else "channels_last",
+            "target": str(target),
+            "answer": str(answer),
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "regraft.backbones.graph", json.dumps(request)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if answer.is_file():
+            raise InputError(json.loads(answer.read_text())["error"])
+    if done.returncode:
+        raise RegraftError(f"The graph of {spelling or network} could not be built:\n{done.stderr[-3000:]}")
+
+
+def _base_model(request: dict[str, Any]) -> Any:
+    """The base in Keras: a network of the catalogue up to its pooling, or a saved model up to its last layer."""
+    import keras
+
+    from regraft.backbones.networks import build_network, cut_saved_model
+
+    if request["network"] is not None:
+        name = BackboneName(**request["network"])
+        weights = Path(request["weights"]) if request["weights"] else None
+        return build_network(name, weights=weights, data_format=request["data_format"])
+    return cut_saved_model(keras.saving.load_model(request["weights"], compile=False), request["weights"])
+
+
+def _write_graph(request: dict[str, Any]) -> None:
+    """Runs in the process of its own: exports the base and puts the preprocessing in front of it."""
+    model = _base_model(request)
+    import openvino
+    from openvino.preprocess import ColorFormat, PrePostProcessor
+
+    target = Path(request["target"])
+    with tempfile.TemporaryDirectory() as scratch:
+        plain = Path(scratch) / "plain.xml"
+        model.export(str(plain), format="openvino", verbose=False)
+        graph = openvino.Core().read_model(plain)
+        channels_first = request["data_format"] == "channels_first"
+        rank = list(graph.inputs[0].get_partial_shape())
+        graph.reshape([1, *rank[1:]])
+        steps = PrePostProcessor(graph)
+        image = steps.input()
+        colour = ColorFormat.RGB
+        image.tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC")).set_color_format(colour)
+        image.model().set_layout(openvino.Layout("NCHW" if channels_first else "NHWC"))
+        preprocessing = request["preprocessing"]
+        if preprocessing["channels"] == "BGR":
+            image.preprocess().convert_color(ColorFormat.BGR)
+        scale, offset = preprocessing["scale"], preprocessing["offset"]
+        if list(scale) != [1.0] * 3 or list(offset) != [0.0] * 3:
+            image.preprocess().convert_element_type(openvino.Type.f32)
+            image.preprocess().mean([-o / s for s, o in zip(scale, offset, strict=True)])
+            image.preprocess().scale([1 / s for s in scale])
+        openvino.save_model(steps.build(), target, compress_to_fp16=False)
+
+
+if __name__ == "__main__":
+    _request = json.loads(sys.argv[1])
+    try:
+        _write_graph(_request)
+    except InputError as error:
+        Path(_request["answer"]).write_text(json.dumps({"error": str(error)}))
+        raise SystemExit(error.exit_code) from None

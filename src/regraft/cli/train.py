@@ -1,0 +1,140 @@
+"""`regraft train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from regraft.cli._output import measured, note, say, say_json
+from regraft.errors import InputError
+
+if TYPE_CHECKING:
+    from regraft.runs.folder import RunFolder
+
+
+def train(
+    images: Annotated[
+        str | None,
+        typer.Argument(
+            help="A folder of class folders, a CSV or JSONL manifest, or digits, mnist, flowers, cats-and-dogs."
+        ),
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(help="EfficientNetLite0, MobileNetV2-0.35@320, a .keras file … (`regraft backbones` lists them)."),
+    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="A weight file for the backbone.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The run folder, new or empty. Default: a new one in runs/.")
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with an unfinished run folder.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings from a TOML file, such as another run's config.toml.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the split, the batches and the initial weights.")] = None,
+    path: Annotated[Path | None, typer.Option(help="A local copy of a named set.")] = None,
+    classes: Annotated[str | None, typer.Option(help="Keep only these classes: A,B,C.")] = None,
+    validation: Annotated[float | None, typer.Option(help="Part of the images for validation (0.2).")] = None,
+    test: Annotated[float | None, typer.Option(help="Part of the images for the test (0.2).")] = None,
+    exact: Annotated[
+        bool | None,
+        typer.Option("--exact", help="Exact proportions; images may change their split when others are added."),
+    ] = None,
+    engine: Annotated[str | None, typer.Option(help="What computes the features: openvino or keras.")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, f32 or bf16.")] = None,
+    activation: Annotated[str | None, typer.Option(help="softmax, or sigmoid (one unit, for two classes).")] = None,
+    learning_rate: Annotated[
+        list[float] | None, typer.Option(help="May be given several times, as may the next three.")
+    ] = None,
+    momentum: Annotated[list[float] | None, typer.Option()] = None,
+    nesterov: Annotated[list[bool] | None, typer.Option("--nesterov/--no-nesterov")] = None,
+    weight_decay: Annotated[list[float] | None, typer.Option()] = None,
+    repeats: Annotated[int | None, typer.Option(help="Initial weights to try for each setting.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="At most; validation chooses how many.")] = None,
+    batch_size: Annotated[int | None, typer.Option()] = None,
+    standard: Annotated[
+        bool | None,
+        typer.Option("--standard", help="Recompute F(x) in every epoch through Keras: slow, for comparison."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Train a classifier on labelled images and measure it on images it has never seen."""
+    from regraft.api import run_config
+    from regraft.runs.config import make_config, read_config
+
+    given: dict[str, dict[str, Any]] = {
+        "images": {
+            "source": images,
+            "path": path,
+            "classes": classes.split(",") if classes else None,
+            "validation": validation,
+            "test": test,
+            "exact": exact,
+        },
+        "backbone": {"name": backbone, "weights": weights, "engine": engine, "precision": precision},
+        "head": {
+            "activation": activation,
+            "learning_rate": learning_rate or None,
+            "momentum": momentum or None,
+            "nesterov": nesterov or None,
+            "weight_decay": weight_decay or None,
+            "repeats": repeats,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "standard": standard,
+        },
+    }
+    named = [value for section in given.values() for value in section.values() if value is not None]
+    if resume is not None:
+        if named or config is not None or output is not None or seed is not None:
+            raise InputError("--resume goes on with a run as it was begun and takes no other settings.")
+        values = _settings_of(resume)
+    else:
+        values = read_config(config) if config is not None else {}
+        for section, options in given.items():
+            values[section] = {**values.get(section, {}), **{k: v for k, v in options.items() if v is not None}}
+        if seed is not None:
+            values["seed"] = seed
+        if "source" not in values["images"]:
+            raise InputError(
+                "Which images?",
+                expected="a folder of class folders, a manifest, or a named set",
+                hint="regraft train photos/   (or: regraft train digits)",
+            )
+    run = run_config(make_config(values), output, resume=resume, on_measured=None if json else show_numbers)
+    if json:
+        say_json({"run": str(run.path), "report": str(run.report), **run.metrics()})
+        return
+    seconds = run.metrics()["seconds"]
+    say(f"Run        {run.path}")
+    say(f"Report     {run.report}")
+    say(
+        f"Time       {seconds['total']:.1f} s in all ({', '.join(f'{k} {v:.1f}' for k, v in seconds.items() if k != 'total')})"
+    )
+
+
+def _settings_of(resume: Path) -> dict[str, Any]:
+    from regraft.runs.config import read_config
+    from regraft.runs.folder import RunFolder
+
+    if RunFolder(resume).complete:
+        raise InputError(f"{resume} is finished: there is nothing to resume.")
+    return read_config(resume / "config.toml")
+
+
+def show_numbers(run: RunFolder, metrics: dict[str, Any]) -> None:
+    """The numbers, as soon as they are there."""
+    counts, chosen, backbone = metrics["images"], metrics["chosen"], metrics["backbone"]
+    say()
+    say(measured(metrics["test"], "Test"))
+    say(measured(metrics["validation"], "Validation"))
+    say()
+    say(f"Images     {counts['train']} train, {counts['validation']} validation, {counts['test']} test")
+    if counts["skipped"]:
+        say(f"Left out   {counts['skipped']} files, each with its reason in {run.path / 'skipped.csv'}")
+    say(f"Backbone   {backbone['name']}, {backbone['features']} features an image, {backbone['precision']}")
+    say(f"Head       {chosen['label']}, {chosen['epoch']} epochs (the best of {chosen['heads']} on validation)")
+    for warning in metrics["warnings"]:
+        note(f"Warning: {warning}")

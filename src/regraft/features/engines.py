@@ -1,0 +1,67 @@
+"""What computes F(x): a small protocol, and the registry of engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from regraft.backbones.base import Base
+from regraft.errors import InputError
+
+Precision = Literal["f32", "bf16"]
+Pixels = npt.NDArray[np.uint8]
+
+
+class Engine(Protocol):
+    """Runs a base over images.
+
+    Attributes:
+        precision: what it computes in; part of the features' identity.
+    """
+
+    precision: Precision
+
+    def run(self, images: Iterable[Pixels]) -> npt.NDArray[np.float32]:
+        """Gives the features of uint8 RGB images (height, width, 3), in their order: (n, features) float32.
+
+        Takes each image from the iterable only when it can be worked on.
+        """
+        ...
+
+
+def _openvino(base: Base, precision: str) -> Engine:
+    from regraft.backbones.graph import base_graph
+    from regraft.features.openvino_engine import OpenVINOEngine
+
+    return OpenVINOEngine(base_graph(base), precision)
+
+
+def _keras(base: Base, precision: str) -> Engine:
+    from regraft.features.keras_engine import KerasEngine
+
+    return KerasEngine(base, precision)
+
+
+ENGINES: dict[str, Callable[[Base, str], Engine]] = {"openvino": _openvino, "keras": _keras}
+PRECISIONS = ("auto", "f32", "bf16")
+
+
+def open_engine(name: str, base: Base, precision: str = "auto") -> Engine:
+    """Gives an engine by name.
+
+    Args:
+        name: `openvino` (CPU) or `keras` (whatever Keras' backend runs on, a GPU for instance).
+        base: the frozen part.
+        precision: `f32`, `bf16`, or `auto`: bf16 where the processor has it, else f32.
+
+    Raises:
+        InputError: no such engine or precision.
+    """
+    if name not in ENGINES:
+        raise InputError(f"There is no engine {name!r}.", expected=" or ".join(ENGINES), received=name)
+    if precision not in PRECISIONS:
+        raise InputError(f"There is no precision {precision!r}.", expected=" or ".join(PRECISIONS), received=precision)
+    return ENGINES[name](base, precision)

@@ -1,0 +1,186 @@
+"""A folder of images, one folder per class, as a collection."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+from regraft.errors import InputError
+from regraft.images._hashing import Candidate, hash_images, why
+from regraft.images._printable import printable
+from regraft.images.duplicates import drop_duplicates
+from regraft.images.labelled import ImageCollection, SkippedFile, Split
+
+IMAGE_EXTENSIONS = frozenset(
+    [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm"]
+)
+"""What makes a file a candidate, in lower case; what it really is, its content decides."""
+
+SPLIT_WORDS: dict[str, Split] = {
+    "train": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+}
+"""How people call the splits in folders and manifests, in lower case."""
+
+LAYOUT = "a folder for each class, the images inside: FOLDER/daisy/1.jpg, FOLDER/roses/2.jpg, …"
+"""What `scan_folder` reads, for messages."""
+
+_IF_PILLOW_CAN = {".avif": "AVIF", ".heic": "HEIF", ".heif": "HEIF"}
+_LEFT_BY_SYSTEMS = frozenset(("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "$recycle.bin"))
+
+
+def scan_folder(path: Path) -> ImageCollection:
+    """The images under a folder, each labelled by the folder it lies in.
+
+    The first level names the classes; images may lie deeper. Where the folder holds `train` and besides it nothing but
+    `val` (`valid`, `validation`) and `test`, in any case, those give the split, and the classes lie one level down.
+    Links to folders are followed, loops are not. What looks like an image by its extension is hashed; whether it can be
+    decoded is seen when it is read.
+
+    Whatever is left out is in `skipped` with the reason: hidden files and folders, what operating systems leave
+    behind, files outside the class folders or without an image's extension, empty files, files and folders that
+    cannot be read, duplicates (see `drop_duplicates`). Bytes in names that are no UTF-8 show as `\\udcff`.
+
+    Raises:
+        InputError: the folder is missing or cannot be read, or it mixes folders of splits with others.
+    """
+    scan = _Scan(os.fspath(path))
+    found, unread = hash_images(sorted(scan.candidates(), key=lambda candidate: candidate.name))
+    images, duplicates = drop_duplicates(found)
+    return ImageCollection(
+        name=printable(Path(path).resolve().name) or "images",
+        images=tuple(images),
+        skipped=tuple(sorted((*scan.skipped, *unread, *duplicates), key=lambda file: (file.name, file.reason))),
+        classes=tuple(sorted({image.label for image in images})),
+    )
+
+
+class _Scan:
+    """One walk through a folder, which notes what it leaves out."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.skipped: list[SkippedFile] = []
+
+    def candidates(self) -> Iterator[Candidate]:
+        self._check_root()
+        folders = self._folders(self.root)
+        splits = {name: SPLIT_WORDS.get(name.lower()) for name in folders}
+        if "train" not in splits.values():
+            for name, folder in folders.items():
+                yield from self._class_folder(name, folder, None, [self.root])
+        elif None not in splits.values():
+            for split_name, split_folder in folders.items():
+                for name, folder in self._folders(split_folder).items():
+                    yield from self._class_folder(name, folder, splits[split_name], [self.root, split_folder])
+        elif len({split for split in splits.values() if split}) > 1:
+            others = ", ".join(sorted(f"{printable(name)}/" for name, split in splits.items() if not split))
+            raise InputError(
+                f"{printable(self.root)} mixes the folders of splits with others.",
+                expected="either only train/, val/ and test/, or only a folder for each class",
+                received=", ".join(sorted(f"{printable(name)}/" for name in splits)),
+                hint=f"move {others} elsewhere, or list the images in a manifest: file_name,label,split",
+            )
+        else:  # a class that happens to be called "train"
+            for name, folder in folders.items():
+                yield from self._class_folder(name, folder, None, [self.root])
+
+    def _check_root(self) -> None:
+        try:
+            with os.scandir(self.root):
+                return
+        except OSError as error:
+            raise InputError(
+                f"The folder {printable(self.root)} {why(error)}.",
+                expected=LAYOUT,
+                hint="check its name and rights",
+            ) from error
+
+    def _name(self, path: str) -> str:
+        return printable(os.path.relpath(path, self.root).replace(os.sep, "/"))
+
+    def _skip(self, path: str, reason: str) -> None:
+        self.skipped.append(SkippedFile(self._name(path), reason))
+
+    def _folders(self, parent: str) -> dict[str, str]:
+        """Name and path of the folders in one that holds nothing else of use."""
+        folders = {}
+        for name, path, is_folder in self._entries(parent):
+            if is_folder:
+                folders[name] = path
+            else:
+                self._skip(path, "not in the folder of a class")
+        return folders
+
+    def _class_folder(self, label: str, folder: str, split: Split | None, above: list[str]) -> Iterator[Candidate]:
+        # Each folder once in a class: a link back up would never end, and a few links among each other last for ages.
+        seen = {_identity(upper) for upper in above}
+        waiting = deque([folder])
+        while waiting:
+            current = waiting.popleft()
+            try:
+                identity = _identity(current)
+            except OSError as error:
+                self._skip(current, why(error))
+                continue
+            if identity in seen:
+                self._skip(current, "a link to a folder that is read already (a loop)")
+                continue
+            seen.add(identity)
+            for name, path, is_folder in self._entries(current):
+                if is_folder and os.path.islink(path):  # noqa: PTH114
+                    waiting.append(path)  # last: a real folder keeps its own name
+                elif is_folder:
+                    waiting.appendleft(path)
+                elif reason := _no_candidate(name):
+                    self._skip(path, reason)
+                else:
+                    yield Candidate(self._name(path), printable(label), Path(path), split)
+
+    def _entries(self, folder: str) -> Iterator[tuple[str, str, bool]]:
+        """Name, path and whether it is a folder, of what may be used; the rest is noted."""
+        try:
+            with os.scandir(folder) as scan:
+                entries = sorted(scan, key=lambda entry: entry.name)
+        except OSError as error:
+            self._skip(folder, why(error))
+            return
+        for entry in entries:
+            try:
+                is_folder, is_file = entry.is_dir(), entry.is_file()
+            except OSError as error:  # a link to itself, for one
+                self._skip(entry.path, why(error))
+                continue
+            if entry.name.startswith("."):
+                self._skip(entry.path, "a hidden folder" if is_folder else "a hidden file")
+            elif entry.name.lower() in _LEFT_BY_SYSTEMS:
+                self._skip(entry.path, "left by the operating system")
+            elif is_folder or is_file:
+                yield entry.name, entry.path, is_folder
+            elif entry.is_symlink():
+                self._skip(entry.path, "a link to nothing")
+            else:
+                self._skip(entry.path, "not a regular file")
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    status = os.stat(folder)  # noqa: PTH116 - a plain string: this is called for every folder
+    return status.st_dev, status.st_ino
+
+
+def _no_candidate(name: str) -> str | None:
+    extension = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a plain string: this is called for every file
+    if extension in IMAGE_EXTENSIONS:
+        return None
+    if extension in _IF_PILLOW_CAN:
+        from regraft.images._pillow import can_read
+
+        if can_read(_IF_PILLOW_CAN[extension]):
+            return None
+        return f"{extension} is not supported here: convert it to JPEG or PNG"
+    return f"not an image, by its extension ('{printable(extension)}')" if extension else "not an image: no extension"

@@ -1,0 +1,115 @@
+"""The report of a run: its figures, and one page that holds everything and needs nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from regraft._files import write_text
+from regraft.images.labelled import LabelledImage
+from regraft.reports import _facts as facts
+from regraft.reports._mistakes import worst_mistakes
+from regraft.reports._svg import inline_svg
+from regraft.reports._words import count, percent, shown
+from regraft.reports.figures import MAX_OTHER_HEADS, confusion_matrix, learning_curves
+from regraft.runs.folder import RunFolder
+
+_MAX_CLASS_ROWS = 40  # with more classes than this the table of classes is folded, and the weakest are shown
+_PAIRS = 20
+
+
+def write_report(run: RunFolder, images: Mapping[str, LabelledImage] | None = None) -> Path:
+    """Writes `figures/*.svg` and `report.html` into the folder of a run that has been measured.
+
+    The page needs no network and no other file: styles, figures and pictures lie inside it, and it forbids itself to
+    load anything. It runs no script.
+
+    Args:
+        run: with config, splits, skipped files, history, metrics and predictions written.
+        images: by content hash (`LabelledImage.sha256`), for the pictures of the worst mistakes; without them, or where a
+            file is gone or has changed, the page says so in the picture's place.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        InputError: the run is not that far, or its folder cannot be written.
+    """
+    metrics, history = run.metrics(), run.history()
+    test, classes = metrics["test"], metrics["collection"]["classes"]
+    figures = _write_figures(run, metrics, history)
+    mistakes, wrong = worst_mistakes(run.table("predictions"), images)
+    pairs = facts.confusions(test["confusion_matrix"], classes)
+    per_class = facts.class_rows(test)
+    environment = _environment(run.path)
+    page = _template().render(
+        title=metrics["collection"]["name"],
+        test=test,
+        headline=facts.headline(test),
+        when=facts.when(environment),
+        key_facts=facts.key_facts(metrics),
+        figures=figures,
+        curves_caption=facts.curves_caption(metrics, history, MAX_OTHER_HEADS) if metrics.get("chosen") else "",
+        pairs=pairs[:_PAIRS],
+        more_pairs=max(0, len(pairs) - _PAIRS),
+        confusion_sentence=facts.confusion_sentence(pairs),
+        per_class=per_class,
+        weakest=sorted((row for row in per_class if row["f1"] is not None), key=lambda row: row["f1"])[:10],
+        fold_classes=len(classes) > _MAX_CLASS_ROWS,
+        mistakes=mistakes,
+        wrong=wrong,
+        skipped=facts.skipped_groups(run.skipped()),
+        method=facts.method(run.config(), metrics, history, None if images is None else images.values()),
+        command=facts.command_line(environment),
+        environment=environment,
+        warnings=metrics.get("warnings", []),
+    )
+    write_text(run.report, page)
+    return run.report
+
+
+def _write_figures(run: RunFolder, metrics: Mapping[str, Any], history: list[dict[str, Any]]) -> dict[str, str]:
+    """Writes the figures that there is something to draw for, and gives each as an element of the page."""
+    chosen, test = metrics.get("chosen", {}), metrics["test"]
+    drawn = {
+        "loss": learning_curves(history, chosen, "loss"),
+        "accuracy": learning_curves(history, chosen, "accuracy"),
+        "confusion_matrix": confusion_matrix(test["confusion_matrix"], metrics["collection"]["classes"]),
+    }
+    right, total = facts.right_answers(test), test["images"]
+    descriptions = {
+        "loss": "Loss against epochs, on training and validation images.",
+        "accuracy": "Accuracy against epochs, on training and validation images.",
+        "confusion_matrix": f"Confusion matrix: {right:,} of {count(total, 'test image')} on the diagonal.",
+    }
+    elements = {}
+    for name, svg in drawn.items():
+        file = run.path / "figures" / f"{name}.svg"
+        if svg is None:
+            file.unlink(missing_ok=True)  # of an earlier report of this run
+            continue
+        write_text(file, svg)
+        elements[name] = inline_svg(svg, name.replace("_", "-"), descriptions[name])
+    return elements
+
+
+def _environment(path: Path) -> dict[str, Any]:
+    file = path / "environment.json"
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+
+
+def _template() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("regraft.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": percent, "shown": shown}
+    environment.globals |= {"count": count}
+    return environment.get_template("report.html.j2")
