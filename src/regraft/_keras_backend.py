@@ -27,7 +27,7 @@ def choose_keras_backend(*, training: bool) -> str:
 
         backend = str(keras.backend.backend())
     else:
-        if "KERAS_BACKEND" not in os.environ:
+        if not os.environ.get("KERAS_BACKEND"):
             installed = [name for name in _TRAINING if training and importlib.util.find_spec(name)]
             if training and not installed:
                 raise MissingPackageError("Training through Keras", "tensorflow")

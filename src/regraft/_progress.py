@@ -37,7 +37,8 @@ def progress(description: str, total: int, unit: str = "images") -> Iterator[Cal
             return Text(f"{speed / 1e6:.1f} MB/s" if unit == "bytes" else f"{speed:.0f} {unit}/s")
 
     counted = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
-    columns = (TextColumn("{task.description}"), BarColumn(), counted, Speed(), TextColumn("left"), TimeRemainingColumn())
+    text, left = TextColumn("{task.description}"), TextColumn("left")
+    columns = (text, BarColumn(), counted, Speed(), left, TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(description, total=total)
         yield lambda count: bar.advance(task, count)

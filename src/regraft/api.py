@@ -79,4 +79,4 @@ def evaluate(run: str | Path, images: str | Path) -> dict[str, Any]:
     from regraft.images.opening import open_images
     from regraft.runs.prediction import Predictor
 
-    return Predictor(Path(run)).evaluate(open_images(images))
+    return Predictor(Path(run)).evaluate(open_images(images, minimum_classes=1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,8 +29,3 @@ def make_image() -> Callable[[Path], Path]:
     return make
 
 
-@pytest.fixture
-def real_data() -> Path:
-    if not (folder := os.environ.get("REGRAFT_TEST_DATA")):
-        pytest.skip("REGRAFT_TEST_DATA does not name the folder of real images")
-    return Path(folder)

@@ -89,6 +89,16 @@ def test_damaged_archives_leave_nothing(make, tmp_path):
     assert left_over(tmp_path) == []
 
 
+def test_a_full_disk_leaves_nothing(make, tmp_path, monkeypatch):
+    def refuse(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfileobj", refuse)
+    with pytest.raises(InputError, match="disk is full"):
+        extract(make({"top/1.jpg": b"one"}), "top", tmp_path / "flowers", anything)
+    assert left_over(tmp_path) == []
+
+
 def test_the_folder_must_be_there_and_pass_the_check(make, tmp_path):
     archive = make({"top/1.jpg": b"one"})
     with pytest.raises(InputError, match="does not hold the folder other/"):

@@ -158,3 +158,26 @@ def test_a_disk_that_takes_no_more(server, tmp_path, monkeypatch, code, message)
     monkeypatch.setattr("pathlib.Path.open", refuse)
     with pytest.raises(InputError, match=message):
         fetch(server, tmp_path / "file.bin")
+
+
+def test_the_size_may_be_left_to_the_server(server, tmp_path):
+    assert fetch(server, tmp_path / "file.bin", size=None).read_bytes() == CONTENT
+    server.cuts = 2  # the first cut falls on the question for the size
+    assert fetch(server, tmp_path / "again.bin", size=None, sha256=None).read_bytes() == CONTENT
+
+
+def test_a_server_that_does_not_tell_the_size(server, tmp_path, monkeypatch):
+    send_header = Handler.send_header
+    monkeypatch.setattr(
+        Handler, "send_header", lambda self, key, value: key != "Content-Length" and send_header(self, key, value)
+    )
+    with pytest.raises(InputError, match="does not say how long"):
+        fetch(server, tmp_path / "file.bin", size=None)
+
+
+def test_md5_where_there_is_nothing_better(server, tmp_path):
+    md5 = hashlib.md5(CONTENT).hexdigest()
+    assert fetch(server, tmp_path / "file.bin", sha256=None, md5=md5).read_bytes() == CONTENT
+    with pytest.raises(InputError, match=rf"MD5 {'0' * 32}[\s\S]*Received[\s\S]*MD5 {md5}"):
+        fetch(server, tmp_path / "other.bin", sha256=None, md5="0" * 32)
+    assert not (tmp_path / "other.bin").exists()

@@ -99,9 +99,9 @@ def test_what_is_not_there(tmp_path, photos, monkeypatch):
         open_images("flower")
     with pytest.raises(InputError, match=r"did you mean photos\?"):
         open_images("phtos")
-    with pytest.raises(InputError, match="no folder or manifest called './digits'"):
+    with pytest.raises(InputError, match=r"no folder or manifest called './digits'"):
         open_images("./digits")
-    with pytest.raises(InputError, match="no folder or manifest called 'gone/list.csv'"):
+    with pytest.raises(InputError, match=r"no folder or manifest called 'gone/list.csv'"):
         open_images("gone/list.csv")
     with pytest.raises(InputError):
         open_images("")

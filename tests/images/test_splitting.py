@@ -162,7 +162,7 @@ def test_training_groups_stay_together_when_the_test_is_drawn():
 
 
 def test_a_group_in_two_given_splits():
-    collection = images(5) + [image("1", "a", "train", "Anna"), image("2", "a", "test", "Anna")]
+    collection = [*images(5), image("1", "a", "train", "Anna"), image("2", "a", "test", "Anna")]
     with pytest.raises(InputError, match=r"'Anna' lies in two splits[\s\S]*test and train"):
         assign_splits(collection, seed=0)
 

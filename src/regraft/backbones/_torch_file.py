@@ -1,19 +1,20 @@
 """Reads tensors from PyTorch's file format of before version 1.6, without torch and without running code.
 
-The format (torch/serialization.py, `_legacy_save`) is a row of pickles: a magic number, a protocol number, facts about the machine that wrote it,
-the object itself, and the list of storage keys; then every storage as an int64 count and its raw little-endian
-numbers. The object refers to storages by "persistent ids". The unpickler here knows three names only; anything else
-in the file, and so any code, is refused.
+The format (torch/serialization.py, `_legacy_save`) is a row of pickles: a magic number, a protocol number, facts about
+the machine that wrote it, the object itself, and the list of storage keys; then every storage as an int64 count and its
+raw little-endian numbers. The object refers to storages by "persistent ids". The unpickler here knows four names only;
+anything else in the file, and so any code, is refused.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import pickle
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,9 +47,15 @@ class _Tensor:
         values = self.storage.values
         if values is None:
             raise ValueError("a tensor refers to a storage that the file does not hold")
+        if not all(type(number) is int and number >= 0 for number in (self.offset, *self.shape, *self.strides)):
+            raise ValueError("a tensor has a shape, strides or an offset that are no whole numbers from zero")
+        if 0 in self.shape:
+            return np.empty(self.shape, values.dtype)
         last = self.offset + sum((length - 1) * stride for length, stride in zip(self.shape, self.strides, strict=True))
-        if min((self.offset, last, *self.strides, *self.shape), default=0) < 0 or last >= len(values):
+        if last >= len(values):
             raise ValueError("a tensor reaches outside its storage")
+        if math.prod(self.shape) > len(values):  # else a few bytes of file could ask for any amount of memory
+            raise ValueError("a tensor repeats the numbers of its storage")
         steps = tuple(stride * values.itemsize for stride in self.strides)
         return np.lib.stride_tricks.as_strided(values[self.offset :], self.shape, steps).copy()
 
@@ -63,8 +70,9 @@ class _Unpickler(pickle.Unpickler):
     _ALLOWED: dict[tuple[str, str], Any] = {  # noqa: RUF012 (read only)
         ("collections", "OrderedDict"): OrderedDict,
         ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
-        ("torch", "FloatStorage"): np.dtype("<f4"),
-        ("torch", "LongStorage"): np.dtype("<i8"),
+        # Strings, because nothing in a file can change them, as it could an object's attributes.
+        ("torch", "FloatStorage"): "<f4",
+        ("torch", "LongStorage"): "<i8",
     }
 
     def __init__(self, file: io.BufferedIOBase) -> None:
@@ -75,13 +83,14 @@ class _Unpickler(pickle.Unpickler):
         try:
             return self._ALLOWED[module, name]
         except KeyError:
-            raise pickle.UnpicklingError(f"the file asks for {module}.{name}, which a weight file has no need of") from None
+            reason = f"the file asks for {module}.{name}, which a weight file has no need of"
+            raise pickle.UnpicklingError(reason) from None
 
     def persistent_load(self, identity: Any) -> _Storage:
         kind, dtype, key, _device, count = identity[:5]
-        if kind != "storage" or not isinstance(dtype, np.dtype):
+        if kind != "storage" or dtype not in ("<f4", "<i8"):
             raise pickle.UnpicklingError(f"unknown kind of reference {kind!r}")
-        return self.storages.setdefault(str(key), _Storage(dtype, int(count)))
+        return self.storages.setdefault(str(key), _Storage(np.dtype(dtype), int(count)))
 
 
 def read_torch_file(path: Path) -> dict[str, npt.NDArray[Any]]:
@@ -99,20 +108,19 @@ def read_torch_file(path: Path) -> dict[str, npt.NDArray[Any]]:
     """
     try:
         return _read(path)
-    except (pickle.UnpicklingError, ValueError, EOFError, KeyError, TypeError, AttributeError, IndexError) as error:
-        _refuse(path, str(error))
-
-
-def _refuse(path: Path, reason: str) -> NoReturn:
-    raise InputError(
-        f"{path} cannot be read as a weight file of the old PyTorch format.",
-        expected="a state dictionary of float32 and int64 tensors",
-        received=reason,
-        hint="install the package that carries it again, or give another file with --weights",
-    )
+    except OSError:
+        raise
+    except Exception as error:  # a damaged pickle raises nearly everything, from EOFError to MemoryError
+        raise InputError(
+            f"{path} cannot be read as a weight file of the old PyTorch format.",
+            expected="a state dictionary of float32 and int64 tensors",
+            received=str(error) or type(error).__name__,
+            hint="install the package that carries it again, or give another file with --weights",
+        ) from error
 
 
 def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
+    end = path.stat().st_size
     with path.open("rb") as file:
         if _Unpickler(file).load() != _MAGIC:
             raise ValueError("the magic number at the start is not PyTorch's")
@@ -126,10 +134,10 @@ def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
         for key in _Unpickler(file).load():
             storage = unpickler.storages[str(key)]
             count = int.from_bytes(file.read(8), "little", signed=True)
-            raw = file.read(storage.count * storage.dtype.itemsize)
-            if count != storage.count or len(raw) != storage.count * storage.dtype.itemsize:
-                raise ValueError(f"the file ends within storage {key}")
-            storage.values = np.frombuffer(raw, storage.dtype)
+            size = storage.count * storage.dtype.itemsize
+            if count != storage.count or not 0 <= size <= end - file.tell():
+                raise ValueError(f"storage {key} is not as long as it should be")
+            storage.values = np.frombuffer(file.read(size), storage.dtype)
     if not all(isinstance(tensor, _Tensor) for tensor in tensors.values()):
         raise ValueError("the dictionary holds something that is no tensor")
     return {name: tensor.array() for name, tensor in tensors.items()}

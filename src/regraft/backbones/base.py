@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,8 +74,9 @@ def open_base(spelling: str, *, weights: Path | None = None) -> Base:
         InputError: no such backbone, no such file, or no weights.
     """
     path = Path(spelling)
-    if path.is_dir() and (path / "model.keras").is_file():
-        path = path / "model.keras"
+    with suppress(OSError):  # a text too long for a path is a (wrong) name
+        if (path / "model.keras").is_file():
+            path = path / "model.keras"
     if path.suffix == ".keras":
         if weights is not None:
             raise InputError("--weights goes with a backbone's name; a saved Keras model brings its own.")
@@ -86,20 +89,31 @@ def open_base(spelling: str, *, weights: Path | None = None) -> Base:
 
 def _saved_model(path: Path) -> Base:
     try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-        layers = config["config"]["layers"]
-        first = layers[0]["config"]
-        _, height, width, channels = first.get("batch_shape") or first["batch_input_shape"]
-        if not (isinstance(height, int) and isinstance(width, int) and channels == 3):
-            raise ValueError(f"an input of shape {(height, width, channels)}")
+        height, width = _input_size(path)
     except FileNotFoundError:
         raise InputError(f"There is no Keras model {path}.", hint="check the path given with --backbone") from None
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, IndexError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path} cannot be used as a backbone.",
             expected="a model saved by Keras 3 (.keras) with one image input of fixed size and three channels",
-            received=str(error),
+            received=str(error) or type(error).__name__,
         ) from error
     found = Weights(path, sha256_of_file(path), "saved Keras model")
     return Base(str(path), None, found, height, width, INSIDE, "last")
+
+
+def _input_size(path: Path) -> tuple[int, int]:
+    """Height and width of the one input of a saved model, read from its description without loading it."""
+    with zipfile.ZipFile(path) as archive:
+        config = json.loads(archive.read("config.json"))
+    shapes = [
+        layer["config"]["batch_shape"]
+        for layer in config["config"].get("layers", [])
+        if layer["class_name"] == "InputLayer"
+    ]
+    if len(shapes) != 1:
+        raise ValueError(f"a model of type {config['class_name']} with {len(shapes)} inputs")
+    _, *size, channels = shapes[0]
+    if len(size) != 2 or not all(isinstance(side, int) for side in size) or channels != 3:
+        raise ValueError(f"an input of shape {tuple(shapes[0][1:])}")
+    return size[0], size[1]

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0, 1 and 2: the networks Keras lacks, and the reader of the weights that come from the package index.
+"""EfficientNet-Lite0, 1 and 2: the networks Keras lacks, and the reader of the weights that come as packages.
 
 EfficientNet (Tan and Le, 2019, arXiv:1905.11946) without squeeze-and-excitation and with ReLU6 for swish; stem and
 head keep their width, the first and the last stage their depth
@@ -7,7 +7,7 @@ head keep their width, the first and the last stage their depth
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,6 +139,14 @@ def build_efficientnet_lite(name: str, *, size: int, include_top: bool, data_for
     return Model(utils.get_source_inputs(inputs), x, name=name.lower())
 
 
+def packaged_file(name: str) -> Path | None:
+    """Where a variant's weights lie as its package installs them; None where the package is not installed."""
+    variant = VARIANTS[name]
+    # Found, not imported: of the package only its data file is needed.
+    found = importlib.util.find_spec(variant.package)
+    return Path(found.origin).parent / "models" / variant.file_name if found and found.origin else None
+
+
 def packaged_weights(name: str) -> Path:
     """The safetensors file with a variant's ImageNet weights, made from its package at the first call.
 
@@ -152,11 +160,9 @@ def packaged_weights(name: str) -> Path:
     converted = cache_folder() / "weights" / f"{name}-{variant.sha256[:16]}.safetensors"
     if converted.is_file():
         return converted
-    try:
-        package = importlib.import_module(variant.package)
-    except ImportError:
-        raise MissingPackageError(f"{name}'s ImageNet weights", "lite") from None
-    source = Path(str(package.__file__)).parent / "models" / variant.file_name
+    source = packaged_file(name)
+    if source is None:
+        raise MissingPackageError(f"{name}'s ImageNet weights", "lite")
     received = sha256_of_file(source) if source.is_file() else "no such file"
     if received != variant.sha256:
         raise InputError(
@@ -177,11 +183,19 @@ def load_lite_weights(network: Any, path: Path) -> None:
     """Sets every variable of a network from `build_efficientnet_lite` (with or without top) from a safetensors file.
 
     Raises:
-        InputError: a tensor is missing or has another shape.
+        InputError: the file cannot be read, or a tensor is missing or has another shape.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    tensors = load_file(path)
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(
+            f"{path} cannot be read as a safetensors file.",
+            received=str(error),
+            hint="remove it where it is in regraft's own cache (it is made again), else name another with --weights",
+        ) from error
     for layer in network.layers:
         values = []
         for variable in layer.weights:

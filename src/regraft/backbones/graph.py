@@ -1,13 +1,15 @@
-"""The base as a compiled-once OpenVINO graph, cached beside its features."""
+"""The base as an OpenVINO graph, built once and cached beside its features."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +19,28 @@ from regraft.backbones.names import BackboneName
 from regraft.backbones.preprocessing import Preprocessing
 from regraft.errors import InputError, RegraftError
 
+# Changes when the graph of the same base is to be built anew, for speed or for a fault in the building.
+_REVISION = 1
+
 
 def graphs_folder() -> Path:
-    """Where the graphs are kept, a folder for each base's identity."""
+    """Where the graphs are kept, a folder for each base's identity and the versions that built it."""
     return cache_folder() / "graphs"
 
 
 def cached_graph(identity: str) -> Path | None:
-    """The OpenVINO file of the base with that identity, if it has been built on this machine."""
-    graph = graphs_folder() / identity / "base.xml"
+    """The OpenVINO file of the base with that identity, if these versions have built it on this machine."""
+    graph = _folder(identity) / "base.xml"
+    with suppress(OSError):
+        os.utime(graph.with_suffix(".json"))  # when it was last used, for pruning
     return graph if graph.is_file() else None
+
+
+def _folder(identity: str) -> Path:
+    from importlib.metadata import version
+
+    versions = "-".join(f"{package}{version(package)}" for package in ("keras", "openvino"))
+    return graphs_folder() / f"{identity}-{versions}-{_REVISION}"
 
 
 def base_graph(base: Base) -> Path:
@@ -41,15 +55,14 @@ def base_graph(base: Base) -> Path:
     """
     if graph := cached_graph(base.identity):
         return graph
-    folder = graphs_folder() / base.identity
+    folder = _folder(base.identity)
+    if folder.is_dir() and not (folder / "base.xml").is_file():  # somebody took the graph out of it
+        shutil.rmtree(folder)
     with atomic_folder(folder) as temporary:
-        _export(base, temporary / "base.xml")
+        target = temporary / "base.xml"
+        export_graph(base.network, base.weights.path, base.preprocessing, target, spelling=base.spelling)
         (temporary / "base.json").write_text(json.dumps({"backbone": base.spelling, **base.description()}, indent=2))
     return folder / "base.xml"
-
-
-def _export(base: Base, target: Path) -> None:
-    export_graph(base.network, base.weights.path, base.preprocessing, target, spelling=base.spelling)
 
 
 def export_graph(
@@ -76,11 +89,13 @@ def export_graph(
             "weights": None if weights is None else str(weights),
             "preprocessing": preprocessing.as_dict(),
             "data_format": "channels_first" if first else "channels_last",
+            "spelling": spelling,
             "target": str(target),
             "answer": str(answer),
         }
         done = subprocess.run(
-            [sys.executable, "-m", "regraft.backbones.graph", json.dumps(request)],
+            # -P: a file in the user's folder that is named like a module must not be taken for it
+            [sys.executable, "-P", "-m", "regraft.backbones.graph", json.dumps(request)],
             env=environment,
             capture_output=True,
             text=True,
@@ -94,15 +109,14 @@ def export_graph(
 
 def _base_model(request: dict[str, Any]) -> Any:
     """The base in Keras: a network of the catalogue up to its pooling, or a saved model up to its last layer."""
-    import keras
-
-    from regraft.backbones.networks import build_network, cut_saved_model
+    from regraft.backbones.networks import build_network, cut_saved_model, image_data_format, load_saved_model
 
     if request["network"] is not None:
         name = BackboneName(**request["network"])
         weights = Path(request["weights"]) if request["weights"] else None
         return build_network(name, weights=weights, data_format=request["data_format"])
-    return cut_saved_model(keras.saving.load_model(request["weights"], compile=False), request["weights"])
+    with image_data_format("channels_last"):
+        return cut_saved_model(load_saved_model(Path(request["weights"])), request["spelling"])
 
 
 def _write_graph(request: dict[str, Any]) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from regraft.backbones.base import Base
 from regraft.backbones.catalogue import get_card
@@ -40,13 +45,13 @@ def build_network(
 
     card = get_card(name.card_name)
     if card.name in VARIANTS:
-        network = build_efficientnet_lite(card.name, size=name.size, include_top=include_top, data_format=data_format, inputs=inputs)
+        network = build_efficientnet_lite(
+            card.name, size=name.size, include_top=include_top, data_format=data_format, inputs=inputs
+        )
     else:
-        before = keras.config.image_data_format()
-        keras.config.set_image_data_format(data_format)
-        try:
-            shape = (name.size, name.size, 3) if data_format == "channels_last" else (3, name.size, name.size)
-            options: dict[str, Any] = {"alpha": name.alpha} if card.alphas else {}
+        shape = (name.size, name.size, 3) if data_format == "channels_last" else (3, name.size, name.size)
+        options: dict[str, Any] = {"alpha": name.alpha} if card.alphas else {}
+        with image_data_format(data_format):
             network = getattr(keras.applications, card.name)(
                 include_top=include_top,
                 weights=None,
@@ -55,10 +60,10 @@ def build_network(
                 pooling=None if include_top else "avg",
                 **options,
             )
-        finally:
-            keras.config.set_image_data_format(before)
     if weights is not None:
         _load(network, name, weights)
+        if card.family == "EfficientNet":
+            _divide_by_deviations(network)
     return network
 
 
@@ -67,18 +72,36 @@ def base_model(base: Base) -> Any:
 
     Returns:
         A functional `keras.Model` of plain Keras layers, all frozen: uint8 RGB pixels (batch, height, width, 3) →
-        float32 features (batch, n).
+        float32 features (batch, n). A saved model keeps the input type it was saved with.
+
+    Raises:
+        InputError: the weights do not fit the network, or the saved model cannot be loaded or cut.
     """
     import keras
 
-    if base.network is None:
-        model = cut_saved_model(keras.saving.load_model(base.weights.path, compile=False), base.spelling)
-    else:
-        pixels = keras.Input((base.height, base.width, 3), dtype="uint8", name="pixels")
-        inputs = preprocess(pixels, base.preprocessing)
-        model = build_network(base.network, weights=base.weights.path, inputs=inputs)
+    with image_data_format("channels_last"):
+        if base.network is None:
+            model = cut_saved_model(load_saved_model(base.weights.path), base.spelling)
+        else:
+            pixels = keras.Input((base.height, base.width, 3), dtype="uint8", name="pixels")
+            inputs = preprocess(pixels, base.preprocessing)
+            network = build_network(base.network, weights=base.weights.path, inputs=inputs)
+            model = keras.Model(pixels, network.output, name=network.name)  # one tensor as input, not a list of one
     model.trainable = False
     return model
+
+
+@contextmanager
+def image_data_format(data_format: str) -> Iterator[None]:
+    """Sets the data format of the layers made in the block, whatever the user's `keras.json` says."""
+    import keras
+
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format(data_format)
+    try:
+        yield
+    finally:
+        keras.config.set_image_data_format(before)
 
 
 def preprocess(pixels: Any, preprocessing: Preprocessing) -> Any:
@@ -90,25 +113,64 @@ def preprocess(pixels: Any, preprocessing: Preprocessing) -> Any:
     return layers.Rescaling(scale, offset, name="preprocessing")(tensor)
 
 
+def load_saved_model(path: Path) -> Any:
+    """Loads a `.keras` file in safe mode: no code from the file is run.
+
+    Raises:
+        InputError: it is damaged, or needs code that does not come with Keras.
+    """
+    import keras
+
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, AttributeError, OSError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path} cannot be loaded as a Keras model.",
+            expected="a whole .keras file of Keras' own layers, without Lambda layers and classes of one's own",
+            received=_first_line(error),
+        ) from error
+
+
 def cut_saved_model(model: Any, path: str) -> Any:
     """Cuts a saved Keras model before its last layer with weights; maps are averaged to a vector.
 
     Raises:
-        InputError: the model is no functional or sequential one, or its last part has no single input.
+        InputError: the model is no functional or sequential one, its last part has no single input, or what goes
+            into that part is neither a vector nor maps.
     """
     import keras
 
     last = next((layer for layer in reversed(getattr(model, "layers", [])) if layer.weights), None)
-    if last is None or isinstance(last, keras.Model) or not isinstance(last.input, keras.KerasTensor):
-        raise InputError(
-            f"{path} cannot be cut before its last layer.",
-            expected="a functional or sequential Keras model that ends in a layer with weights (a Dense layer)",
-            received="nothing of the kind" if last is None else f"a last part of type {type(last).__name__}",
-        )
-    features = last.input
+    if last is None:
+        raise _cannot_cut(path, "a model without weights")
+    features = None if isinstance(last, keras.Model) else _only_input(last)
+    if features is None:
+        raise _cannot_cut(path, f"a last part of type {type(last).__name__}")
     if len(features.shape) == 4:
         features = keras.layers.GlobalAveragePooling2D(name="regraft_pooling")(features)
-    return keras.Model(model.inputs, features)
+    if len(features.shape) != 2 or features.shape[-1] is None:
+        raise _cannot_cut(path, f"a last layer with an input of shape {tuple(features.shape)}")
+    return keras.Model(model.inputs[0], features)
+
+
+def _only_input(layer: Any) -> Any:
+    """The symbolic tensor that goes into a layer; None where there is not exactly one."""
+    import keras
+
+    try:
+        tensor = layer.input
+    except (AttributeError, ValueError):  # used nowhere, or more than once
+        return None
+    return tensor if isinstance(tensor, keras.KerasTensor) else None
+
+
+def _cannot_cut(path: str, received: str) -> InputError:
+    return InputError(
+        f"{path} cannot be cut before its last layer.",
+        expected="a functional or sequential Keras model that ends in a layer with weights (a Dense layer), which "
+        "takes a vector or maps",
+        received=received,
+    )
 
 
 def _load(network: Any, name: BackboneName, path: Path) -> None:
@@ -117,11 +179,36 @@ def _load(network: Any, name: BackboneName, path: Path) -> None:
         return
     try:
         network.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
+    except (ValueError, OSError, KeyError, TypeError, AttributeError, IndexError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{path} does not hold the weights of {name}.",
             expected=f"a Keras weight file for {name} without the classification layer "
             f"({network.count_params():,} parameters)",
-            received=str(error).strip().splitlines()[0][:300],
+            received=_first_line(error),
             hint="name the backbone the file was saved from with --backbone, or leave --weights out",
         ) from error
+
+
+_IMAGENET_DEVIATIONS = (0.229, 0.224, 0.225)
+
+
+def _divide_by_deviations(network: Any) -> None:
+    """Puts right the normalization of EfficientNet B0 to B7, whose weight files hold deviations as variances.
+
+    The layer divides by their roots only. `keras.applications` makes good for it with one more layer, which divides
+    by the roots again, but builds that layer for `weights="imagenet"` alone, where it downloads them itself
+    (https://github.com/tensorflow/tensorflow/issues/49930). Squaring the values in the one layer does the same.
+    """
+    from keras import layers
+
+    for layer in network.layers:
+        if isinstance(layer, layers.Normalization):
+            variances = np.asarray(layer.adapt_variance)
+            if np.allclose(variances, _IMAGENET_DEVIATIONS, rtol=1e-3):
+                layer.adapt_variance.assign(variances**2)
+                layer.finalize_state()
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:300]

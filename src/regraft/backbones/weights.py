@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from regraft._files import cache_folder, sha256_of_file
 from regraft.backbones.catalogue import get_card
-from regraft.backbones.efficientnet_lite import VARIANTS, packaged_weights
+from regraft.backbones.efficientnet_lite import VARIANTS, packaged_file, packaged_weights
 from regraft.backbones.names import BackboneName
 from regraft.backbones.official_weights import OfficialFile, official_weights
 from regraft.errors import InputError
@@ -76,9 +75,8 @@ def find_weights(name: BackboneName, *, include_top: bool = False, file: Path | 
 def local_weights(name: BackboneName, *, include_top: bool = False) -> tuple[Path, str] | None:
     """A weight file that is on this machine already, and where it was found; None where there is none."""
     if name.card_name in VARIANTS:
-        variant = VARIANTS[name.card_name]
-        found = importlib.util.find_spec(variant.package)
-        return (Path(str(found.origin)), f"package {variant.package}") if found else None
+        packaged = packaged_file(name.card_name)
+        return (packaged, f"package {VARIANTS[name.card_name].package}") if packaged else None
     for folder, origin in ((weights_folder(), "weights folder"), (_keras_cache(), "Keras' cache")):
         for file_name in file_names(name, include_top=include_top):
             if (folder / file_name).is_file():
@@ -92,9 +90,11 @@ def _keras_cache() -> Path:
 
 def _download(name: BackboneName, official: OfficialFile, include_top: bool) -> Weights:
     target = weights_folder() / official.file_name
+    sha256 = official.hash if official.hash and len(official.hash) == 64 else None
+    md5 = official.hash if official.hash and len(official.hash) == 32 else None
     try:
-        download(official.url, target, what=f"{name} weights", hash=official.hash)
-    except (InputError, OSError) as error:
+        download(official.url, target, size=None, sha256=sha256, md5=md5, what=f"{name} weights")
+    except InputError as error:
         raise _not_found(name, include_top, str(error)) from error
     return Weights(target, sha256_of_file(target), "download")
 

@@ -57,7 +57,7 @@ def backbones(
         for row in rows:
             say(f"\n{row['name']}: {row['source']}")
             if row["note"]:
-                say(row["note"])
+                say(str(row["note"]))
 
 
 def _table(rows: list[dict[str, Any]], measure: bool) -> None:
@@ -91,7 +91,7 @@ def _table(rows: list[dict[str, Any]], measure: bool) -> None:
         ]
         say("  ".join(cells).rstrip())
     note(
-        "here: its ImageNet weights are on this machine; the others are downloaded when first used, or given with --weights."
+        "here: its ImageNet weights are on this machine; the others are downloaded at first use, or given with --weights."
     )
 
 

@@ -25,9 +25,7 @@ def demo(
     say(f"Source task: a small network learns the digits {SOURCE_CLASSES[0]} to {SOURCE_CLASSES[-1]} from scratch.")
     source = train_source(folder / "source.keras", seed)
     say(f"  {source.images} images; {percent(source.test_accuracy)} right on {source.test_images} it has not seen.")
-    say(
-        f"Target task: its frozen layers become the backbone for the digits {TARGET_CLASSES[0]} to {TARGET_CLASSES[-1]}."
-    )
+    say(f"Target task: its frozen layers serve as the backbone for {TARGET_CLASSES[0]} to {TARGET_CLASSES[-1]}.")
     config = make_config(
         {
             "seed": seed,

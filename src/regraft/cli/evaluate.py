@@ -21,7 +21,8 @@ def evaluate(
     from regraft.images.opening import open_images
     from regraft.runs.prediction import Predictor
 
-    collection = open_images(images, path=path, classes=classes.split(",") if classes else None)
+    names = classes.split(",") if classes else None
+    collection = open_images(images, path=path, classes=names, minimum_classes=1)
     numbers = Predictor(run).evaluate(collection)
     if json:
         say_json(numbers)

@@ -51,6 +51,10 @@ def train(
     momentum: Annotated[list[float] | None, typer.Option()] = None,
     nesterov: Annotated[list[bool] | None, typer.Option("--nesterov/--no-nesterov")] = None,
     weight_decay: Annotated[list[float] | None, typer.Option()] = None,
+    scale_features: Annotated[
+        bool | None,
+        typer.Option(help="Learning rates for features scaled to length 1 (the default), or for features as they are."),
+    ] = None,
     repeats: Annotated[int | None, typer.Option(help="Initial weights to try for each setting.")] = None,
     epochs: Annotated[int | None, typer.Option(help="At most; validation chooses how many.")] = None,
     batch_size: Annotated[int | None, typer.Option()] = None,
@@ -80,6 +84,7 @@ def train(
             "momentum": momentum or None,
             "nesterov": nesterov or None,
             "weight_decay": weight_decay or None,
+            "scale_features": scale_features,
             "repeats": repeats,
             "epochs": epochs,
             "batch_size": batch_size,
@@ -108,11 +113,10 @@ def train(
         say_json({"run": str(run.path), "report": str(run.report), **run.metrics()})
         return
     seconds = run.metrics()["seconds"]
+    stages = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items() if name != "total")
     say(f"Run        {run.path}")
     say(f"Report     {run.report}")
-    say(
-        f"Time       {seconds['total']:.1f} s in all ({', '.join(f'{k} {v:.1f}' for k, v in seconds.items() if k != 'total')})"
-    )
+    say(f"Time       {seconds['total']:.1f} s in all ({stages})")
 
 
 def _settings_of(resume: Path) -> dict[str, Any]:

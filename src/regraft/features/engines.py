@@ -60,8 +60,23 @@ def open_engine(name: str, base: Base, precision: str = "auto") -> Engine:
     Raises:
         InputError: no such engine or precision.
     """
+    return ENGINES[name](base, resolved_precision(name, precision))
+
+
+def resolved_precision(name: str, precision: str) -> Precision:
+    """What an engine computes in when it is told to use a precision, found without opening it.
+
+    Raises:
+        InputError: no such engine or precision, or the two do not go together.
+    """
     if name not in ENGINES:
         raise InputError(f"There is no engine {name!r}.", expected=" or ".join(ENGINES), received=name)
     if precision not in PRECISIONS:
         raise InputError(f"There is no precision {precision!r}.", expected=" or ".join(PRECISIONS), received=precision)
-    return ENGINES[name](base, precision)
+    if name == "keras":
+        if precision == "bf16":
+            raise InputError("The keras engine computes in f32.", hint="use --engine openvino, or --precision f32")
+        return "f32"
+    from regraft.features.openvino_engine import resolve_precision
+
+    return resolve_precision(precision)

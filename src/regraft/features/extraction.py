@@ -6,10 +6,12 @@ import hashlib
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,8 @@ import numpy.typing as npt
 
 from regraft._progress import progress
 from regraft.backbones.base import Base
-from regraft.errors import UnreadableImageError
-from regraft.features.engines import Engine, Pixels, open_engine
+from regraft.errors import InputError, UnreadableImageError
+from regraft.features.engines import Engine, Pixels, open_engine, resolved_precision
 from regraft.features.store import FeatureStore
 from regraft.images.labelled import LabelledImage, SkippedFile
 from regraft.images.reading import read_image
@@ -37,7 +39,7 @@ class Extracted:
         store: holds a row for every image that is not in `skipped`.
         images: the readable ones, in their order.
         skipped: the others, with the reason.
-        computed: how many were not in the store before.
+        computed: how many different images were not in the store before and are now.
         precision: what the engine computes in.
     """
 
@@ -48,8 +50,19 @@ class Extracted:
     precision: str
 
     def features(self) -> npt.NDArray[np.float32]:
-        """(len(images), width) float32."""
-        return self.store.read([image.sha256 for image in self.images])
+        """(len(images), width) float32.
+
+        Raises:
+            InputError: some have gone since: the cache was pruned, or a shard is damaged.
+        """
+        try:
+            return self.store.read([image.sha256 for image in self.images])
+        except KeyError as error:
+            raise InputError(
+                "Features that were in the cache are no longer there.",
+                received=str(error.args[0]),
+                hint="run the same command again: what is missing is computed anew",
+            ) from error
 
 
 def extract(
@@ -70,18 +83,18 @@ def extract(
         precision: `auto`, `f32` or `bf16`.
 
     Raises:
-        InputError: the weights or the engine are not to be had, or the disk is full.
+        InputError: no such engine or precision, the weights are not to be had, or the disk is full.
     """
-    precision = _resolved(engine, precision)
+    precision = resolved_precision(engine, precision)
     store = open_store(base, engine, precision)
     missing = store.missing(image.sha256 for image in images)
-    skipped: list[SkippedFile] = []
+    unreadable: dict[str, str] = {}
     if missing:
         todo = list({image.sha256: image for image in images if image.sha256 in missing}.values())
         unreadable = _fill(store, todo, base, open_engine(engine, base, precision))
-        skipped = [SkippedFile(image.name, unreadable[image.sha256]) for image in images if image.sha256 in unreadable]
-        images = [image for image in images if image.sha256 not in unreadable]
-    return Extracted(store, tuple(images), tuple(skipped), len(missing) - len(skipped), precision)
+    skipped = [SkippedFile(image.name, unreadable[image.sha256]) for image in images if image.sha256 in unreadable]
+    readable = tuple(image for image in images if image.sha256 not in unreadable)
+    return Extracted(store, readable, tuple(skipped), len(missing) - len(unreadable), precision)
 
 
 def open_store(base: Base, engine: str, precision: str, view: str = "plain") -> FeatureStore:
@@ -91,14 +104,6 @@ def open_store(base: Base, engine: str, precision: str, view: str = "plain") -> 
     return FeatureStore.for_key(key, {"backbone": base.spelling, **about})
 
 
-def _resolved(engine: str, precision: str) -> str:
-    if engine == "openvino":
-        from regraft.features.openvino_engine import resolve_precision
-
-        return resolve_precision(precision)
-    return "f32" if precision == "auto" else precision
-
-
 def _fill(store: FeatureStore, images: list[LabelledImage], base: Base, engine: Engine) -> dict[str, str]:
     """Writes shards for the images; gives the reasons of those that could not be read, by hash."""
     unreadable: dict[str, str] = {}
@@ -106,15 +111,15 @@ def _fill(store: FeatureStore, images: list[LabelledImage], base: Base, engine: 
 
     def decode(image: LabelledImage) -> Pixels | UnreadableImageError:
         try:
-            return read_image(image.source, size)
+            return read_image(_unchanged(image), size)
         except UnreadableImageError as error:
             return error
 
     with (
         progress("Features", len(images)) as advance,
         ThreadPoolExecutor(_threads(), thread_name_prefix="decode") as pool,
+        closing(_in_order(pool, decode, images)) as decoded,
     ):
-        decoded = _in_order(pool, decode, images)
         for _ in range(0, len(images), SHARD):
             hashes: list[str] = []
 
@@ -133,13 +138,26 @@ def _fill(store: FeatureStore, images: list[LabelledImage], base: Base, engine: 
     return unreadable
 
 
+def _unchanged(image: LabelledImage) -> bytes | Pixels | Path:
+    """What `read_image` is to read, only if it is still what the hash was taken of: the hash names the features."""
+    if not isinstance(image.source, Path):
+        return image.source
+    try:
+        content = image.source.read_bytes()
+    except OSError:
+        return image.source  # read_image has the words for it
+    if hashlib.sha256(content).hexdigest() != image.sha256:
+        raise UnreadableImageError("its content changed after it was found")
+    return content
+
+
 def _threads() -> int:
     return max(2, os.cpu_count() or 2)
 
 
 def _in_order(
     pool: ThreadPoolExecutor, work: Callable[[Any], Any], items: Iterable[LabelledImage]
-) -> Iterator[tuple[LabelledImage, Any]]:
+) -> Generator[tuple[LabelledImage, Any]]:
     """Like `pool.map`, but never more than `_AHEAD` results wait, and Ctrl-C drops what has not begun."""
     waiting: deque[tuple[LabelledImage, Future[Any]]] = deque()
     iterator = iter(items)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ class OpenVINOEngine:
         graph: the file from `base_graph`.
         precision: `f32`, `bf16`, or `auto`: bf16 where the processor computes in it.
         latency: for a few images, each as soon as can be, in place of many a second.
+
+    Raises:
+        InputError: the file is damaged, or the processor does not compute in that precision.
     """
 
     def __init__(self, graph: Path, precision: str = "auto", *, latency: bool = False) -> None:
@@ -28,36 +31,50 @@ class OpenVINOEngine:
 
         core = openvino.Core()
         self.precision: Precision = resolve_precision(precision)
-        # The compiled form is kept beside the graph: opening it again takes a fraction of compiling it.
-        core.set_property({"CACHE_DIR": str(graph.parent / "compiled")})
-        self._compiled = core.compile_model(
-            graph,
-            "CPU",
-            {
-                "INFERENCE_PRECISION_HINT": self.precision,
-                "PERFORMANCE_HINT": "LATENCY" if latency else "THROUGHPUT",
-            },
-        )
+        # OpenVINO could keep the compiled form on disk (CACHE_DIR). That saves 0.1 to 0.2 s, but its file is written in
+        # place and mapped into memory by others: two processes at once could read half a file or be killed by it.
+        hints = {
+            "INFERENCE_PRECISION_HINT": self.precision,
+            "PERFORMANCE_HINT": "LATENCY" if latency else "THROUGHPUT",
+        }
+        try:
+            self._compiled = core.compile_model(graph, "CPU", hints)
+        except RuntimeError as error:
+            raise InputError(
+                f"OpenVINO cannot read or compile {graph}.",
+                received=str(error).strip()[-300:],
+                hint="if it was damaged, remove the cached graphs with `regraft cache --prune`; they are built again",
+            ) from error
+        # Twice as many requests as OpenVINO works on at once: the next image waits beside the one in work.
+        count = 2 * self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        self._requests = [self._compiled.create_infer_request() for _ in range(count)]
         self.width = int(self._compiled.outputs[0].get_partial_shape()[1].get_length())
 
     def run(self, images: Iterable[Pixels]) -> npt.NDArray[np.float32]:
         """Gives the features of images in their order, (n, features) float32."""
-        from openvino import AsyncInferQueue
+        # A ring of requests and no Python callbacks: a callback's thread wants the interpreter's lock, and whoever
+        # drops the compiled model meanwhile, holding that lock, waits for the thread for ever.
+        free = deque(self._requests)
+        busy: deque[Any] = deque()
+        results: list[npt.NDArray[np.float32]] = []
 
-        results: dict[int, npt.NDArray[np.float32]] = {}
+        def finish_oldest() -> None:
+            request = busy.popleft()
+            request.wait()
+            results.append(np.array(request.get_output_tensor().data[0], np.float32))
+            free.append(request)
 
-        def keep(request: Any, index: int) -> None:
-            results[index] = request.get_output_tensor().data[0].astype(np.float32)
-
-        queue = AsyncInferQueue(self._compiled)
-        queue.set_callback(keep)
-        count = 0
         try:
-            for count, image in enumerate(images, start=1):
-                queue.start_async({0: image[None]}, count - 1)
+            for image in images:
+                if not free:
+                    finish_oldest()
+                request = free.popleft()
+                request.start_async({0: image[None]})
+                busy.append(request)
         finally:
-            queue.wait_all()
-        return np.stack([results[index] for index in range(count)]) if count else np.empty((0, self.width), np.float32)
+            while busy:
+                finish_oldest()
+        return np.stack(results) if results else np.empty((0, self.width), np.float32)
 
 
 def resolve_precision(precision: str) -> Precision:

@@ -8,8 +8,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from regraft._files import cache_folder
 from regraft.backbones.graph import graphs_folder
-from regraft.features.store import features_folder
+from regraft.features.store import FeatureStore, features_folder
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,14 @@ def prune(older_than_days: float = 0.0) -> list[CacheEntry]:
 
     Unfinished folders and files of processes that were killed go too, once they are a day old.
     """
-    gone = [entry for entry in cache_entries() if entry.days >= older_than_days]
-    for entry in gone:
+    chosen = [entry for entry in cache_entries() if entry.days >= older_than_days]
+    for entry in chosen:
         shutil.rmtree(entry.path, ignore_errors=True)
-    for root in (features_folder(), graphs_folder()):
-        for left in root.rglob(".unfinished-*"):
-            if left.exists() and time.time() - left.stat().st_mtime > 86400:
+    for root in (features_folder(), graphs_folder(), cache_folder() / "weights"):
+        for left in list(root.rglob(".unfinished-*")):
+            if left.exists() and _days_since(left) > 1:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
-    return gone
+    return [entry for entry in chosen if not entry.path.exists()]
 
 
 def _folders(root: Path) -> list[Path]:
@@ -60,18 +61,25 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _features(folder: Path) -> CacheEntry:
-    import pyarrow.parquet as pq
-
     about = _read_json(folder / "store.json")
-    shards = [path for path in folder.glob("*.parquet") if path.name[0] != "."]
     return CacheEntry(
         "features",
         f"{about.get('backbone', '?')}, {about.get('precision', '?')}",
         folder,
         _size(folder),
-        sum(pq.read_metadata(shard).num_rows for shard in shards),
+        sum(_rows(shard) for shard in FeatureStore(folder).shards()),
         _days_since(folder / "store.json"),
     )
+
+
+def _rows(shard: Path) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return int(pq.read_metadata(shard).num_rows)
+    except (pa.ArrowException, OSError):  # damaged, or removed just now
+        return 0
 
 
 def _graph(folder: Path) -> CacheEntry:

@@ -1,8 +1,8 @@
 """The cache of features on disk: what was computed once is never computed again.
 
-A store is one folder for one function of an image (base, precision, view); rows are addressed by the image's content hash.
-Every shard is a Parquet file of its own name, written whole or not at all, so two processes can add to one store at
-the same time and a killed one loses only the shard it was filling. The same row in two shards is the same row.
+A store is one folder for one function of an image (base, precision, view); rows are addressed by the image's content
+hash. Every shard is a Parquet file of its own name, written whole or not at all, so two processes can add to one store
+at the same time and a killed one loses only the shard it was filling. The same row in two shards is the same row.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,8 @@ class FeatureStore:
         about = folder / "store.json"
         if not about.is_file():
             write_text(about, json.dumps(description, indent=2))
-        os.utime(about)  # when it was last used, for pruning
+        with suppress(OSError):  # a cache that may only be read still serves
+            os.utime(about)  # when it was last used, for pruning
         return cls(folder)
 
     def shards(self) -> list[Path]:
@@ -81,7 +83,8 @@ class FeatureStore:
                 break
             if (table := _read(shard, None)) is None:
                 continue
-            found = [(row, value.hex()) for row, value in enumerate(table["sha256"].to_pylist()) if value.hex() in places]
+            names = [value.hex() for value in table["sha256"].to_pylist()]
+            found = [(row, name) for row, name in enumerate(names) if name in places]
             if not found:
                 continue
             column = table["features"].combine_chunks()
@@ -112,18 +115,28 @@ class FeatureStore:
             }
         )
         with atomic_path(self.folder / f"{uuid.uuid4().hex}.parquet") as temporary:
-            pq.write_table(table, temporary, compression="none", use_dictionary=False)
+            pq.write_table(
+                table,
+                temporary,
+                compression="none",
+                use_dictionary=False,
+                write_statistics=False,
+                write_page_checksum=True,
+            )
 
 
 def _read(shard: Path, columns: list[str] | None) -> Any:
-    """A shard's table; None if it was pruned meanwhile or is damaged (a damaged one is removed, to be computed anew)."""
+    """A shard's table; None if it was pruned meanwhile or is damaged (then it is removed, to be computed anew)."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(shard, columns=columns)
+        with pq.ParquetFile(shard, page_checksum_verification=True) as file:
+            return file.read(columns)
     except FileNotFoundError:
         return None
-    except pa.ArrowInvalid:
+    except (pa.ArrowException, OSError) as error:
+        if getattr(error, "errno", None):  # the disk's fault or a permission, not the shard's
+            raise
         shard.unlink(missing_ok=True)
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
 import shutil
 import stat
 import tarfile
@@ -36,9 +38,17 @@ def extract(archive: Path, top: str, target: Path, check: Callable[[Path], None]
             raise InputError(f"{archive} does not hold the folder {top}/.", hint=f"delete {archive} and fetch it again")
         check(unfinished / top)
         (unfinished / top).rename(target)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise InputError(
             f"{archive} is damaged.", received=str(error), hint="delete it and run the same command again"
+        ) from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise InputError(
+            f"The disk is full: {archive.name} does not fit unpacked in {target.parent}.",
+            received=str(error),
+            hint="free some space or set REGRAFT_CACHE to a folder on another disk, then run the same command again",
         ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -60,6 +70,8 @@ def _files(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
                 yield member.name, file
             elif not member.isdir():
                 raise _unsafe(archive, member.name)
+        while bundle.fileobj and bundle.fileobj.read(1 << 18):
+            pass  # gzip checks its CRC at the very end, behind the last member
 
 
 def _safe(name: str, archive: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import http.client
 import re
 import urllib.error
@@ -20,18 +21,21 @@ _TRIES = 3
 _SECONDS_OF_SILENCE = 30
 
 
-def download(url: str, path: Path, *, size: int, sha256: str | None, what: str) -> Path:
+def download(
+    url: str, path: Path, *, size: int | None = None, sha256: str | None = None, md5: str | None = None, what: str
+) -> Path:
     """The file at `path`, fetched from `url` unless it is there.
 
     What has arrived lies in `PATH.part` until it is whole, so that a broken download goes on where it stopped, within
     this call and in the next; a server that cannot resume sends all of it again. The file gets its name
-    only when its size and its SHA-256 are right.
+    only when its size and its hash are right.
 
     Args:
         url: http or https.
         path: where the file is to be; its folder is made.
-        size: bytes the file has.
-        sha256: 64 hexadecimal digits; None where only the size is known.
+        size: bytes the file has; None where only the server knows.
+        sha256: 64 hexadecimal digits; None where it is not known.
+        md5: 32 hexadecimal digits, for files whose publisher gives no better hash; None where it is not known.
         what: what messages and the progress bar call it.
 
     Raises:
@@ -43,13 +47,14 @@ def download(url: str, path: Path, *, size: int, sha256: str | None, what: str) 
     part = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        size = _size_on_server(url) if size is None else size
         with progress(f"Downloading {what}", size, unit="bytes") as advance:
             _fetch_all(url, part, size, advance)
     except (OSError, http.client.HTTPException) as error:
         raise _cannot_fetch(error, url, path, part, what) from error
     try:
         hint = f"run the same command again; if that does not help, {by_hand(url, path)}"
-        check_file(part, size=size, sha256=sha256, hint=hint)
+        check_file(part, size=size, sha256=sha256, md5=md5, hint=hint)
     except InputError:
         part.unlink()
         raise
@@ -57,17 +62,24 @@ def download(url: str, path: Path, *, size: int, sha256: str | None, what: str) 
     return path
 
 
-def check_file(path: Path, *, size: int, sha256: str | None, hint: str) -> None:
-    """Raises InputError, with the hint, where a file has not this size or not this SHA-256."""
+def check_file(path: Path, *, size: int, sha256: str | None, md5: str | None = None, hint: str) -> None:
+    """Raises InputError, with the hint, where a file has not this size or not this hash."""
     received = path.stat().st_size
-    digest = sha256_of_file(path)
-    if received != size or (sha256 and digest != sha256):
+    name, expected, digest = "SHA-256", sha256, sha256_of_file(path)
+    if md5 and not sha256:
+        name, expected, digest = "MD5", md5, _md5_of_file(path)
+    if received != size or (expected and digest != expected):
         raise InputError(
             f"{path} is not the file it should be.",
-            expected=f"{size:,} bytes" + (f", SHA-256 {sha256}" if sha256 else ""),
-            received=f"{received:,} bytes, SHA-256 {digest}",
+            expected=f"{size:,} bytes" + (f", {name} {expected}" if expected else ""),
+            received=f"{received:,} bytes, {name} {digest}",
             hint=hint,
         )
+
+
+def _md5_of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def by_hand(url: str, path: Path) -> str:
@@ -75,8 +87,25 @@ def by_hand(url: str, path: Path) -> str:
     return f"fetch {url} on a machine that can and copy it to {path}"
 
 
+def _size_on_server(url: str) -> int:
+    # Asked with GET, because some servers refuse HEAD; nothing but the header is read.
+    with _opened(url) as response:
+        length = response.headers.get("Content-Length", "")
+    if not length.isdecimal():
+        raise http.client.HTTPException("the server does not say how long the file is")
+    return int(length)
+
+
+def _opened(url: str, start: int = 0) -> Any:
+    request = urllib.request.Request(url, headers={"User-Agent": "regraft"})
+    if start:
+        request.add_header("Range", f"bytes={start}-")
+    return urllib.request.urlopen(request, timeout=_SECONDS_OF_SILENCE)
+
+
 def _fetch_all(url: str, part: Path, size: int, advance: Callable[[int], None]) -> None:
     failures = 0
+    furthest = _size(part)
     shown = 0
 
     def show() -> None:
@@ -98,19 +127,16 @@ def _fetch_all(url: str, part: Path, size: int, advance: Callable[[int], None]) 
             raise
         except (ConnectionError, TimeoutError, http.client.IncompleteRead):
             pass  # cut off; what arrived is kept
-        if _size(part) > before:
-            failures = 0
+        if _size(part) > furthest:
+            furthest, failures = _size(part), 0
             continue
         failures += 1
         if failures == _TRIES:
-            raise ConnectionError(f"the connection broke off after {before:,} of {size:,} bytes")
+            raise ConnectionError(f"the connection broke off after {_size(part):,} of {size:,} bytes")
 
 
 def _fetch_rest(url: str, part: Path, start: int, size: int, show: Callable[[], None]) -> None:
-    request = urllib.request.Request(url, headers={"User-Agent": "regraft"})
-    if start:
-        request.add_header("Range", f"bytes={start}-")
-    with urllib.request.urlopen(request, timeout=_SECONDS_OF_SILENCE) as response:
+    with _opened(url, start) as response:
         resumed = response.status == 206 and _first_byte(response) == start
         with part.open("ab" if resumed else "wb") as file:
             while file.tell() <= size and (block := response.read(_CHUNK)):  # a wrong file is not read to its end
@@ -148,6 +174,6 @@ def _cannot_fetch(error: Exception, url: str, path: Path, part: Path, what: str)
     return InputError(
         f"{what} is not on this machine and could not be downloaded.",
         expected=f"the file {path}, or the network to fetch it from {url}",
-        received=str(getattr(error, "reason", None) or error),
+        received=str(error),
         hint=f"{by_hand(url, path)}{kept}",
     )

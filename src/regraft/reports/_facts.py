@@ -51,8 +51,9 @@ class SkippedGroup(NamedTuple):
 
 
 def right_answers(test: Metrics) -> int:
-    """How many test images were answered rightly."""
-    return round(test["accuracy"] * test["images"])
+    """How many test images were answered rightly: the diagonal of the confusion matrix."""
+    matrix: Sequence[Sequence[int]] = test["confusion_matrix"]
+    return sum(row[index] for index, row in enumerate(matrix))
 
 
 def headline(test: Metrics) -> str:
@@ -68,12 +69,14 @@ def headline(test: Metrics) -> str:
         first = f"{right:,} of {count(total, 'test image')} right."
     sentences = [
         first,
-        ff"With 95{THIN}% confidence the true accuracy, on images like these, lies between {percent(low)} "
+        f"With 95{THIN}% confidence the true accuracy, on images like these, lies between {percent(low)} "
         f"and {percent(high)}.",
         f"Always answering “{shown(baseline['class'])}” would give {percent(baseline['accuracy'])}.",
     ]
     if low <= baseline["accuracy"] <= high:
-        sentences.append("That lies inside the interval: these test images do not show that the classifier does better.")
+        sentences.append(
+            "That lies inside the interval: these test images do not show that the classifier does better."
+        )
     elif high < baseline["accuracy"]:
         sentences.append("The classifier does worse than that.")
     return " ".join(sentences)
@@ -103,7 +106,7 @@ def key_facts(metrics: Metrics) -> list[Fact]:
         detail_text = f"on {count(validation['images'], 'image')}; it took part in the choice, test did not"
         facts.append(Fact("Validation accuracy", percent(validation["accuracy"]), detail_text))
     if seconds := metrics.get("seconds"):
-        facts.append(_time_fact(seconds))
+        facts.append(_time_fact(seconds, metrics.get("backbone", {}).get("computed")))
     return facts
 
 
@@ -126,13 +129,15 @@ def _backbone_fact(backbone: Metrics) -> Fact:
     return Fact("Backbone", str(backbone["name"]), ", ".join(detail))
 
 
-def _time_fact(seconds: Metrics) -> Fact:
+def _time_fact(seconds: Metrics, computed: int | None) -> Fact:
     stages = [(words, seconds[name]) for name, words in _STAGES.items() if seconds.get(name) is not None]
-    total = seconds.get("total")
-    detail = ", ".join(f"{words} {duration(value)}" for words, value in stages if value >= 0.05)
-    if total is None:
-        return Fact("Time before this report", duration(sum(value for _, value in stages)), detail)
-    return Fact("Time", duration(total), detail)
+    parts = [f"{words} {duration(value)}" for words, value in stages if value >= 0.05]
+    if computed == 0:
+        parts.append("all features were in the cache")
+    title = (
+        "Time" if "report" in seconds else "Time before this report" if "model" in seconds else "Time until measured"
+    )
+    return Fact(title, duration(seconds.get("total", sum(value for _, value in stages))), ", ".join(parts))
 
 
 def _some(names: Sequence[str], most: int = 6) -> str:
@@ -154,7 +159,9 @@ def curves_caption(metrics: Metrics, history: Sequence[Mapping[str, Any]], drawn
     if validated and chosen.get("epoch"):
         text.append("The best epoch is the one with the lowest validation loss. ")
     if diverged := chosen.get("diverged", 0):
-        text.append(f"{count(diverged, 'head')} diverged (the numbers overflowed); the curves end where that happened. ")
+        text.append(
+            f"{count(diverged, 'head')} diverged (the numbers overflowed); the curves end where that happened. "
+        )
     return "".join(text).strip()
 
 
@@ -208,7 +215,9 @@ def skipped_groups(skipped: Iterable[SkippedFile], most: int = 300) -> list[Skip
 
 def _kind(reason: str) -> str:
     """A reason without what is particular to one file: the other file's name, a line, a size, a decoder's words."""
-    reason = re.sub(r"^duplicate of .*?( \(kept out of [a-z]+\))?$", r"duplicate of another image\1", reason, flags=re.S)
+    reason = re.sub(
+        r"^duplicate of .*?( \(kept out of [a-z]+\))?$", r"duplicate of another image\1", reason, flags=re.S
+    )
     reason = re.sub(r" \(line \d+\)$", "", reason)
     reason = re.sub(r"^\d+×\d+ pixels, over", "over", reason)
     return reason.split(": ", 1)[0]
@@ -222,21 +231,23 @@ def method(
     paragraphs = [_splitting(config, images)]
     heads = chosen.get("heads", 1)
     choice = "Validation chooses. " + (
-        f"{count(heads, 'head')} were trained on the features of the frozen backbone, and the validation images chose "
-        "the setting and the epoch."
+        f"{count(heads, 'head')} were trained on the features of the frozen backbone, and the lowest loss on the "
+        "validation images chose the setting and the epoch."
         if heads > 1
-        else "One head was trained on the features of the frozen backbone, and the validation images chose the epoch."
+        else "One head was trained on the features of the frozen backbone, and the lowest loss on the validation "
+        "images chose the epoch."
     )
     if any(row.get("phase") == "refit" for row in history):
         epochs = f" for {count(chosen['epoch'], 'epoch')}" if chosen.get("epoch") else ""
-        choice += f" With that setting the head was then fitted again{epochs}, on training and validation images together."
+        choice += (
+            f" With that setting a head was then trained{epochs} on the training and validation images together; that "
+            "one is the classifier."
+        )
     paragraphs.append(choice)
+    paragraphs.append("Test is measured once, at the end. The test images took part in no choice and in no training.")
     paragraphs.append(
-        "Test is measured once, at the end. The test images took part in no choice and in no training."
-    )
-    paragraphs.append(
-        f"The interval is Wilson’s score interval for a proportion, at 95{THIN}% (E. B. Wilson, 1927). It allows for the test "
-        "images being a sample of images like these; it knows nothing of images of another kind."
+        f"The interval is Wilson’s score interval for a proportion, at 95{THIN}% (E. B. Wilson, 1927). It allows for "
+        "the test images being a sample of images like these; it knows nothing of images of another kind."
     )
     return paragraphs
 
@@ -244,7 +255,10 @@ def method(
 def _splitting(config: TrainConfig, images: Iterable[LabelledImage] | None) -> str:
     given = None if images is None else {image.split is not None for image in images}
     if given == {True}:
-        return "The splits are the collection’s own where it names them; what it does not name was drawn from its training images."
+        return (
+            "The splits are the collection’s own; one that it does not name was drawn from its training images, "
+            f"with seed {config.seed}."
+        )
     settings = config.images
     shares = (
         f"{100 * settings.validation:g}{THIN}% of the images to validate and {100 * settings.test:g}{THIN}% to test"

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,7 +27,7 @@ COLOURS = {
     "wrong": "#d55e01",
 }
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: sharp, small, selectable, in the reader's own font
     "svg.hashsalt": "regraft",  # the same figure gives the same bytes
     "font.family": "sans-serif",
@@ -77,7 +77,8 @@ def svg_of(figure: Figure) -> str:
     figure.set_facecolor(COLOURS["paper"])
     text = StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    FigureCanvasSVG(figure).print_svg(text, metadata=nothing)
+    canvas: Any = FigureCanvasSVG(figure)
+    canvas.print_svg(text, metadata=nothing)
     svg = re.sub(r"<!DOCTYPE.*?>\s*", "", text.getvalue(), flags=re.DOTALL)
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
     svg = _TAG.sub(lambda tag: re.sub(r'font-family: [^;"]*;? ?', "", tag.group()), svg)
@@ -99,9 +100,10 @@ def inline_svg(svg: str, name: str, description: str) -> str:
     svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
     svg = _TAG.sub(lambda tag: _of_the_page(tag.group(), name), svg)
     start, rest = svg.split(">", 1)
-    box = re.search(r'viewBox="[^"]*"', start)
-    opening = f'<svg {box.group() if box else ""} role="img" aria-label="{escape(description)}"'
-    return f'{opening} xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{rest.rstrip()}'
+    box = re.search(r'viewBox="0 0 ([\d.]+) [\d.]+"', start)
+    size = f'{box.group()} style="--width:{box.group(1)}px"' if box else ""
+    names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    return f'<svg {size} role="img" aria-label="{escape(description)}" {names}>{rest.rstrip()}'
 
 
 def _of_the_page(tag: str, name: str) -> str:

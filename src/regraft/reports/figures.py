@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from regraft.reports._svg import COLOURS, figure_style, svg_of
-from regraft.reports._words import shortened, width
+from regraft.reports._words import THIN, shortened, width
 
 MAX_MATRIX_CLASSES = 30
 """With more classes than this a confusion matrix is not drawn: nobody could read it."""
@@ -54,7 +54,7 @@ def learning_curves(
 
     with figure_style():
         figure = Figure(figsize=(4.7, 3.15))
-        axes = figure.add_axes((0.115, 0.135, 0.865, 0.72))
+        axes = figure.add_axes((0.115, 0.135, 0.865, 0.71))
         axes.plot(*_thinned(*train), color=COLOURS["train"], linewidth=1.8, label="train", zorder=3)
         if validated:
             axes.plot(*_thinned(*validation), color=COLOURS["validation"], linewidth=1.8, label="validation", zorder=4)
@@ -70,10 +70,10 @@ def learning_curves(
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=2))
         axes.yaxis.set_major_locator(MaxNLocator(5))
         if quantity == "accuracy":
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}\N{NARROW NO-BREAK SPACE}%"))
-        axes.set_title(quantity, loc="left", fontsize=10.5, fontweight="bold", x=-0.105, pad=21)
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}{THIN}%"))
+        axes.set_title(quantity, loc="left", fontsize=10.5, fontweight="bold", x=-0.105, pad=24)
         axes.legend(
-            loc="lower left", bbox_to_anchor=(-0.115, 0.985), ncols=4, borderaxespad=0, handlelength=1.3,
+            loc="lower left", bbox_to_anchor=(-0.115, 1.02), ncols=4, borderaxespad=0, handlelength=1.3,
             columnspacing=1.1, handletextpad=0.5, fontsize=8,
         )  # fmt: skip
         return svg_of(figure)
@@ -93,7 +93,7 @@ def confusion_matrix(matrix: Sequence[Sequence[int]], classes: Sequence[str]) ->
     size = len(classes)
     if size > MAX_MATRIX_CLASSES:
         return None
-    names = [shortened(name, 22 if size <= 12 else 16) for name in classes]
+    names = [shortened(name, 22) for name in classes]
     cell = 44 if size <= 6 else 34 if size <= 12 else 25
     longest = max(map(width, names)) * 5.6 + 8
     upright = longest <= cell  # the names of the columns fit above them as they are
@@ -119,9 +119,9 @@ def confusion_matrix(matrix: Sequence[Sequence[int]], classes: Sequence[str]) ->
         )
         axes.set_xlim(0, size)
         axes.set_ylim(size, 0)
-        empty = [corners + (column, row) for row in range(size) for column in range(size) if not counts[row, column]]
+        empty = np.argwhere(counts.T == 0)[:, None] + corners
         axes.add_collection(PolyCollection(empty, facecolors=to_rgba(COLOURS["grid"], 0.45), linewidths=0))
-        cells = [corners + (column, row) for row, column in zip(rows, columns, strict=True)]
+        cells = np.stack([columns, rows], axis=1)[:, None] + corners
         axes.add_collection(PolyCollection(cells, facecolors=faces, linewidths=0))
         small = 9 if size <= 12 else 7.5
         for row, column in zip(rows, columns, strict=True):
@@ -130,13 +130,15 @@ def confusion_matrix(matrix: Sequence[Sequence[int]], classes: Sequence[str]) ->
                 column + 0.5, row + 0.5, f"{counts[row, column]}",
                 ha="center", va="center_baseline", fontsize=small, fontweight=weight,
             )  # fmt: skip
-        slant = {"ha": "center"} if upright else {"ha": "left", "rotation": 45, "rotation_mode": "anchor"}
+        slant: dict[str, Any] = (
+            {"ha": "center"} if upright else {"ha": "left", "rotation": 45, "rotation_mode": "anchor"}
+        )
         axes.set_xticks(np.arange(size) + 0.5, names, color=COLOURS["ink"], fontsize=small, **slant)
         axes.set_yticks(np.arange(size) + 0.5, names, color=COLOURS["ink"], fontsize=small)
         axes.tick_params(top=False, bottom=False, left=False, labeltop=True, labelbottom=False, pad=3)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
-        corner = {"ha": "right", "va": "center", "color": COLOURS["muted"], "fontsize": 8}
+        corner: dict[str, Any] = {"ha": "right", "va": "center", "color": COLOURS["muted"], "fontsize": 8}
         figure.text((left - 3) / total_width, 1 - (top - 21) / total_height, "answer →", **corner)
         figure.text((left - 3) / total_width, 1 - (top - 8) / total_height, "true class ↓", **corner)
         return svg_of(figure)
@@ -164,8 +166,8 @@ def _thinned(epochs: Curve, values: Curve) -> tuple[Curve, Curve]:
 
 
 def _mark_epoch(axes: Any, epoch: int | None, curve: tuple[Curve, Curve], validated: bool) -> None:
-    at = np.flatnonzero((curve[0] == epoch) & np.isfinite(curve[1])) if epoch else []
-    if not len(at):
+    at = np.flatnonzero((curve[0] == (epoch or 0)) & np.isfinite(curve[1]))
+    if epoch is None or not len(at):
         return
     axes.axvline(epoch, color=COLOURS["muted"], linewidth=0.8, linestyle=(0, (2, 3)), zorder=2)
     axes.plot(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,8 @@ def write_report(run: RunFolder, images: Mapping[str, LabelledImage] | None = No
 
     Args:
         run: with config, splits, skipped files, history, metrics and predictions written.
-        images: by content hash (`LabelledImage.sha256`), for the pictures of the worst mistakes; without them, or where a
-            file is gone or has changed, the page says so in the picture's place.
+        images: by content hash (`LabelledImage.sha256`), for the pictures of the worst mistakes; without them, or
+            where a file is gone or has changed, the page says so in the picture's place.
 
     Returns:
         The path of the page.
@@ -110,6 +111,13 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "shown": shown}
+    environment.filters |= {"percent": percent, "shown": shown, "breakable": _breakable}
     environment.globals |= {"count": count}
     return environment.get_template("report.html.j2")
+
+
+def _breakable(name: str) -> Any:
+    """The name, escaped, with a chance to break the line after each slash, underscore and hyphen."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"([/_-])(?=.)", r"\1<wbr>", str(escape(shown(name)))))

@@ -168,14 +168,12 @@ def train_heads(
             received=f"{kernel.shape} and {bias.shape}",
         )
 
-    heads = StackedHeads(
-        np.asarray(kernel, np.float32), np.asarray(bias, np.float32), settings, min(batch_size, len(features)), scale
-    )
-    best = _BestEpoch(heads, keep=validation is not None)
+    kernel, bias = np.asarray(kernel, np.float32), np.asarray(bias, np.float32)
     history = np.full((4, len(settings), epochs), np.nan)
     order = np.random.default_rng(order_seed)
-    multiplications = kernel.size * batch_size
-    with fitting_threads(multiplications), np.errstate(all="ignore"):
+    with fitting_threads(kernel.size * batch_size), np.errstate(all="ignore"):
+        heads = StackedHeads(kernel, bias, settings, min(batch_size, len(features)), scale)
+        best = _BestEpoch(heads, keep=validation is not None)
         for epoch in range(epochs):
             history[:2, :, epoch] = _train_epoch(heads, features, labels, order.permutation(len(features)), batch_size)
             if validation is not None:

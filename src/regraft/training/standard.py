@@ -122,12 +122,12 @@ def _epoch(
     batch_size: int,
     base: Base,
 ) -> tuple[float, float]:
-    """One pass in the given order; Keras' running mean of loss and accuracy at its end."""
-    model.reset_metrics()
-    result: Any = None
+    """One pass in the given order; the means of loss and accuracy over its images, as Keras' `fit` reports them."""
+    sums = np.zeros(2)
     for pixels, answers in _batches(images, labels, order, batch_size, base):
-        result = step(pixels, answers)
-    return float(result[0]), float(result[1])
+        # These calls reset Keras' own running means, so each result is of its batch alone.
+        sums += len(answers) * np.asarray(step(pixels, answers), np.float64)
+    return float(sums[0] / len(order)), float(sums[1] / len(order))
 
 
 def _batches(
@@ -141,5 +141,5 @@ def _batches(
 
 def _stack(weights: list[list[Any]], scale: float) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Kernels for the features as they are, (K, D, outputs), and biases (K, outputs)."""
-    kernels = np.stack([np.asarray(kernel) for kernel, _ in weights]) / np.float32(scale)
-    return kernels, np.stack([np.asarray(bias) for _, bias in weights])
+    kernels = np.stack([np.asarray(kernel, np.float32) for kernel, _ in weights]) / np.float32(scale)
+    return kernels.astype(np.float32), np.stack([np.asarray(bias, np.float32) for _, bias in weights])

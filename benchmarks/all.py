@@ -1,0 +1,14 @@
+"""Runs every benchmark, one after the other (`make bench`): some ten minutes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+for name in ("features", "heads", "commands", "memory"):
+    print(f"\n== {name}", flush=True)
+    arguments = [] if name == "heads" else sys.argv[1:]
+    subprocess.run([sys.executable, str(HERE / f"{name}.py"), *arguments], check=True)

@@ -1,0 +1,115 @@
+"""What a run was asked to do, whole: read from TOML, filled in, and written beside its results."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from regraft.backbones.catalogue import DEFAULT_BACKBONE
+from regraft.errors import InputError
+from regraft.training.settings import DEFAULT_EPOCHS, HeadSettings, default_grid, grid
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ImagesConfig(_Section):
+    """Which images, and how they are split."""
+
+    source: str
+    path: Path | None = None
+    classes: tuple[str, ...] | None = None
+    validation: float = Field(default=0.2, gt=0, lt=1)
+    test: float = Field(default=0.2, gt=0, lt=1)
+    exact: bool = False
+
+
+class BackboneConfig(_Section):
+    """Which base, and what computes it."""
+
+    name: str = DEFAULT_BACKBONE
+    weights: Path | None = None
+    engine: Literal["openvino", "keras"] = "openvino"
+    precision: Literal["auto", "f32", "bf16"] = "auto"
+
+
+class HeadConfig(_Section):
+    """Which heads are tried. A list left out takes the values of `default_grid`.
+
+    Learning rates are for features scaled to a mean squared length of 1, so that they mean the same for every
+    backbone; with `scale_features = false` they are for the features as they are, as in a plain Keras script.
+    """
+
+    activation: Literal["softmax", "sigmoid"] = "softmax"
+    learning_rate: tuple[float, ...] | None = None
+    momentum: tuple[float, ...] | None = None
+    nesterov: tuple[bool, ...] | None = None
+    weight_decay: tuple[float, ...] | None = None
+    scale_features: bool = True
+    repeats: int = Field(default=1, ge=1)
+    epochs: int = Field(default=DEFAULT_EPOCHS, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    standard: bool = False
+
+
+class TrainConfig(_Section):
+    """Everything `regraft train` can be told; the same config and seed give the same numbers on the same machine."""
+
+    images: ImagesConfig
+    backbone: BackboneConfig = BackboneConfig()
+    head: HeadConfig = HeadConfig()
+    seed: int = Field(default=0, ge=0)
+
+    def head_settings(self) -> list[HeadSettings]:
+        """The grid of heads: the default one, or the product of the axes that were named."""
+        head = self.head
+        seeds = range(self.seed, self.seed + head.repeats)
+        default = default_grid()
+        return grid(
+            head.learning_rate or tuple(setting.learning_rate for setting in default),
+            head.momentum or (default[0].momentum,),
+            head.nesterov or (default[0].nesterov,),
+            head.weight_decay or (default[0].weight_decay,),
+            seeds,
+        )
+
+
+def make_config(values: dict[str, Any]) -> TrainConfig:
+    """Checks and fills in a nested dictionary as it comes from TOML or the command line.
+
+    Raises:
+        InputError: names each value that cannot be used, and why.
+    """
+    try:
+        return TrainConfig.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']} (received {problem.get('input')!r})"
+            for problem in error.errors()
+        )
+        raise InputError("The settings cannot be used.", received=problems, hint="regraft train --help") from None
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The nested dictionary in a config file, still to be checked by `make_config`.
+
+    Raises:
+        InputError: there is no such file, or it is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"There is no config file {path}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise InputError(f"{path} cannot be read as TOML.", received=str(error)) from None
+
+
+def config_text(config: TrainConfig) -> str:
+    """The config as TOML, with every default written out."""
+    import tomli_w
+
+    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))

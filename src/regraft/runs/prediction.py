@@ -1,0 +1,144 @@
+"""A finished run at work: answers for new images, and a measurement on new labelled ones. No Keras, no TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from regraft.backbones.base import Base, open_base
+from regraft.backbones.graph import base_graph, cached_graph
+from regraft.errors import InputError, UnreadableImageError
+from regraft.evaluation.metrics import evaluate_predictions
+from regraft.features.extraction import extract
+from regraft.images.labelled import ImageCollection, SkippedFile
+from regraft.images.reading import read_image
+from regraft.runs.folder import RunFolder
+from regraft.runs.head import SavedHead
+from regraft.training.heads import head_probabilities
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one image: the likeliest class, its probability, and those of all classes, likeliest first."""
+
+    image: str
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+class Predictor:
+    """Predicts with a run through the graph of its base and its head.
+
+    Args:
+        run: a run folder, or its path.
+
+    Raises:
+        InputError: the folder is no finished run.
+    """
+
+    def __init__(self, run: RunFolder | Path | str) -> None:
+        self.run = run if isinstance(run, RunFolder) else RunFolder(Path(run))
+        self.classes = self.run.classes()
+        self.head: SavedHead = self.run.head()
+
+    @cached_property
+    def _engine(self) -> Any:
+        from regraft.features.openvino_engine import OpenVINOEngine
+
+        graph = cached_graph(self.head.base)
+        precision = "auto" if self.head.precision == "bf16" else "f32"
+        return OpenVINOEngine(graph or base_graph(self._base()), precision, latency=True)
+
+    def _base(self) -> Base:
+        """The base as the run had it; from the run's own model where its weights are no longer to be found."""
+        try:
+            base = open_base(self.head.backbone, weights=self.run.config().backbone.weights)
+            if base.identity == self.head.base:
+                return base
+        except InputError:
+            pass
+        return open_base(str(self.run.model))
+
+    def probabilities(self, pixels: Iterable[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
+        """Class probabilities (n, classes) for uint8 RGB images of the base's size (`read_image` with `size`)."""
+        return head_probabilities(self._engine.run(pixels), self.head.kernel, self.head.bias)
+
+    def predict(self, images: Sequence[Path | str]) -> tuple[list[Prediction], list[SkippedFile]]:
+        """Gives the answers for image files, and the files that could not be read, with the reason."""
+        names: list[str] = []
+        skipped: list[SkippedFile] = []
+
+        def readable() -> Iterable[npt.NDArray[np.uint8]]:
+            for image in images:
+                try:
+                    pixels = read_image(Path(image), self.head.size)
+                except UnreadableImageError as error:
+                    skipped.append(SkippedFile(str(image), str(error)))
+                else:
+                    names.append(str(image))
+                    yield pixels
+
+        probabilities = self.probabilities(readable())
+        return [self._answer(name, row) for name, row in zip(names, probabilities, strict=True)], skipped
+
+    def _answer(self, name: str, probabilities: npt.NDArray[np.float32]) -> Prediction:
+        order = np.argsort(-probabilities, kind="stable")
+        ranked = {self.classes[index]: float(probabilities[index]) for index in order}
+        label, probability = next(iter(ranked.items()))
+        return Prediction(name, label, probability, ranked)
+
+    def evaluate(self, collection: ImageCollection) -> dict[str, Any]:
+        """Measures the run on labelled images that it was not made from.
+
+        Images that took part in training or in the choice (by content hash) are left out and counted: measured on
+        them, any classifier looks better than it is. The run's own test images may be among the rest.
+
+        Returns:
+            What `evaluate_predictions` gives, with `collection`, `left_out` (images seen before) and `skipped`.
+
+        Raises:
+            InputError: a label the run does not know, or no image is left.
+        """
+        unknown = sorted({image.label for image in collection.images} - set(self.classes))
+        if unknown:
+            raise InputError(
+                f"{collection.name} has labels that {self.run.path} does not know.",
+                expected=", ".join(self.classes),
+                received=", ".join(unknown),
+                hint="rename the class folders, or name the classes to keep with --classes",
+            )
+        splits = self.run.table("splits")
+        seen = {
+            sha256
+            for sha256, split in zip(splits["sha256"].to_pylist(), splits["split"].to_pylist(), strict=True)
+            if split != "test"
+        }
+        fresh = [image for image in collection.images if image.sha256 not in seen]
+        if not fresh:
+            raise InputError(
+                f"There is no image in {collection.name} that {self.run.path} was not trained on.",
+                expected="labelled images that took no part in training",
+                received=f"{len(collection.images)} images, all of them used for training or for the choice",
+            )
+        extracted = extract(fresh, self._base(), precision="auto" if self.head.precision == "bf16" else "f32")
+        if not extracted.images:
+            raise InputError(f"None of the {len(fresh)} images in {collection.name} can be read.")
+        index = {name: number for number, name in enumerate(self.classes)}
+        labels = np.array([index[image.label] for image in extracted.images], np.int64)
+        probabilities = head_probabilities(extracted.features(), self.head.kernel, self.head.bias)
+        majority = index[self.run.metrics()["test"]["baseline"]["class"]]
+        return {
+            "collection": collection.name,
+            **evaluate_predictions(labels, probabilities, self.classes, majority=majority),
+            "left_out": len(collection.images) - len(fresh),
+            "skipped": [
+                {"file": file.name, "reason": file.reason} for file in (*collection.skipped, *extracted.skipped)
+            ],
+        }

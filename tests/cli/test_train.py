@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+FEW = ("--epochs", "10")
+
+
+def test_train_prints_the_numbers_and_where_they_are(regraft: Callable, photos: Path, tmp_path: Path) -> None:
+    done = regraft("train", photos, "--output", tmp_path / "run", *FEW)
+    assert done.code == 0
+    assert done.out.lstrip().startswith("Test accuracy ")
+    assert "95 % interval" in done.out
+    assert str(tmp_path / "run" / "report.html") in done.out
+
+
+def test_json_is_one_object_and_nothing_else(regraft: Callable, photos: Path, tmp_path: Path) -> None:
+    done = regraft("train", photos, "--output", tmp_path / "run", "--json", *FEW)
+    content = json.loads(done.out)
+    assert content["run"] == str(tmp_path / "run")
+    assert content["test"] == json.loads((tmp_path / "run" / "metrics.json").read_text())["test"]
+
+
+def test_a_config_file_repeats_a_run(regraft: Callable, photos: Path, tmp_path: Path) -> None:
+    regraft("train", photos, "--output", tmp_path / "one", "--seed", 3, "--exact", *FEW)
+    done = regraft("train", "--config", tmp_path / "one" / "config.toml", "--output", tmp_path / "two")
+    assert done.code == 0
+    assert (tmp_path / "one" / "config.toml").read_text() == (tmp_path / "two" / "config.toml").read_text()
+    assert (tmp_path / "one" / "history.jsonl").read_text() == (tmp_path / "two" / "history.jsonl").read_text()
+
+
+def test_sizes_and_weights_can_be_named(regraft: Callable, photos: Path, tmp_path: Path) -> None:
+    done = regraft("train", photos, "--backbone", "EfficientNetLite0@96", "--output", tmp_path / "run", "--json", *FEW)
+    assert json.loads(done.out)["backbone"]["size"] == [96, 96]
+
+
+def test_awkward_names_survive(regraft: Callable, photos: Path, tmp_path: Path) -> None:
+    names = {"red": 'it\'s "red" & <hot>', "green": "grün 🌿", "blue": "two\nlines"}
+    for old, new in names.items():
+        shutil.copytree(photos / old, tmp_path / "p h o t o s" / new)
+    done = regraft("train", tmp_path / "p h o t o s", "--output", tmp_path / "run", "--json", *FEW)
+    assert done.code == 0, done.err
+    assert sorted(json.loads(done.out)["collection"]["classes"]) == sorted(names.values())
+    answer = regraft("predict", tmp_path / "run", next((photos / "blue").iterdir()), "--json")
+    assert json.loads(answer.out)["predictions"][0]["label"] == "two\nlines"
+    assert regraft("predict", tmp_path / "run", next((photos / "blue").iterdir())).code == 0
+
+
+def test_a_symlink_loop_ends(regraft: Callable, photos: Path, tmp_path: Path) -> None:
+    shutil.copytree(photos, tmp_path / "photos")
+    (tmp_path / "photos" / "red" / "again").symlink_to(tmp_path / "photos" / "red")
+    assert regraft("train", tmp_path / "photos", "--output", tmp_path / "run", *FEW).code == 0
+    assert "again" in (tmp_path / "run" / "skipped.csv").read_text()
+
+
+def make_empty(folder: Path, photos: Path) -> None:
+    folder.mkdir()
+
+
+def make_one_class(folder: Path, photos: Path) -> None:
+    shutil.copytree(photos / "red", folder / "red")
+
+
+def make_single_image(folder: Path, photos: Path) -> None:
+    shutil.copytree(photos / "red", folder / "red")
+    (folder / "blue").mkdir()
+    shutil.copy(next((photos / "blue").iterdir()), folder / "blue")
+
+
+def make_unreadable(folder: Path, photos: Path) -> None:
+    for name in ("a", "b"):
+        (folder / name).mkdir(parents=True)
+        for number in range(40):
+            (folder / name / f"{number}.jpg").write_text(f"text {name} {number}")
+
+
+def make_no_classes(folder: Path, photos: Path) -> None:
+    shutil.copytree(photos / "red", folder)
+
+
+def make_nothing(folder: Path, photos: Path) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (make_empty, "Expected"),
+        (make_one_class, "only one class"),
+        (make_single_image, "blue"),
+        (make_unreadable, "None of the 80 images can be read"),
+        (make_no_classes, "Expected"),
+        (make_nothing, "digits"),
+    ],
+)
+def test_bad_folders_are_explained(regraft: Callable, photos: Path, tmp_path: Path, make: Callable, says: str) -> None:
+    make(tmp_path / "images", photos)
+    done = regraft("train", tmp_path / "images", "--output", tmp_path / "run")
+    assert done.code == 2
+    assert says in done.err
+    assert not done.out
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--backbone", "MobilNetV2"), "MobileNetV2"),
+        (("--backbone", "EfficientNetLite0@7"), "pixels"),
+        (("--backbone", "nowhere.keras"), "no Keras model"),
+        (("--learning-rate", "-1"), "learning rate"),
+        (("--learning-rate", "nan"), "learning rate"),
+        (("--precision", "f8"), "precision"),
+        (("--epochs", "0"), "epochs"),
+        (("--validation", "0.6", "--test", "0.6"), ""),
+        (("--activation", "sigmoid"), "2 classes"),
+        (("--classes", "red,purple"), "purple"),
+        (("--weights", "nowhere.h5"), "no weight file"),
+        (("--config", "nowhere.toml"), "no config file"),
+    ],
+)
+def test_bad_settings_are_explained(
+    regraft: Callable, photos: Path, tmp_path: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    done = regraft("train", photos, "--output", tmp_path / "run", *arguments)
+    assert done.code == 2, done
+    assert says in done.err
+    assert "Traceback" not in done.err
+    assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_weights_of_another_architecture_are_refused(regraft: Callable, photos: Path, tmp_path: Path) -> None:
+    from regraft.backbones.efficientnet_lite import packaged_weights
+
+    wrong = packaged_weights("EfficientNetLite1")
+    done = regraft("train", photos, "--weights", wrong, "--output", tmp_path / "run")
+    assert done.code == 2
+    assert "does not hold the weights of" in done.err
+
+
+def test_a_folder_with_files_is_not_written_into(regraft: Callable, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("precious")
+    done = regraft("train", photos, "--output", tmp_path)
+    assert done.code == 2
+    assert "exists already" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_finished_run_is_not_resumed(regraft: Callable, photos: Path, tmp_path: Path) -> None:
+    regraft("train", photos, "--output", tmp_path / "run", *FEW)
+    assert regraft("train", "--resume", tmp_path / "run").code == 2
+    assert regraft("train", "--resume", tmp_path / "nowhere").code == 2
+    assert regraft("train", photos, "--resume", tmp_path / "run").code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("file,label\na.jpg,x\n", "file_name"),
+        ("file_name,label,split\na.jpg,x,later\n", "later"),
+        ("file_name,label\nnowhere.jpg,x\nnowhere2.jpg,y\n", ""),
+        ("", ""),
+    ],
+)
+def test_bad_manifests_are_explained(regraft: Callable, tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "photos.csv").write_text(text)
+    done = regraft("train", tmp_path / "photos.csv", "--output", tmp_path / "run")
+    assert done.code == 2
+    assert says in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_manifest_trains(regraft: Callable, photos: Path, tmp_path: Path) -> None:
+    lines = [f"{path},{path.parent.name}" for path in sorted(photos.rglob("*.jpg"))]
+    (tmp_path / "list.csv").write_text("\n".join(["file_name,label", *lines]) + "\n")
+    assert regraft("train", tmp_path / "list.csv", "--output", tmp_path / "run", *FEW).code == 0
+
+
+def limited() -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+
+
+def test_a_full_disk_is_said_and_loses_nothing(regraft: Callable, photos: Path, tmp_path: Path) -> None:
+    """The features of a shard take more than the process may write."""
+    regraft("train", photos, "--output", tmp_path / "first", *FEW)  # the graph is in the cache now
+    copy = tmp_path / "photos"
+    shutil.copytree(photos, copy)
+    for number, path in enumerate(copy.rglob("*.jpg")):
+        path.write_bytes(path.read_bytes() + number.to_bytes(4, "big"))
+    command = [sys.executable, "-m", "regraft.cli.main", "train", str(copy), "--output", str(tmp_path / "run")]
+    done = subprocess.run(command, preexec_fn=limited, capture_output=True, text=True, env=os.environ, check=False)
+    assert done.returncode == 2
+    assert "disk is full" in done.stderr
+    assert regraft("train", "--resume", tmp_path / "run").code == 0

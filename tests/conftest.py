@@ -1,0 +1,59 @@
+"""What all tests share: a cache of their own, Keras' backend, and a folder of small photos."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+# Keras fixes its backend at its first import, in whichever test that happens.
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+from PIL import Image
+
+WEIGHTS = os.environ.get("REGRAFT_WEIGHTS")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One cache for the session, so that the graph of a backbone is built once; never the user's own."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REGRAFT_CACHE", str(folder))
+        patch.delenv("REGRAFT_WEIGHTS", raising=False)
+        yield folder
+
+
+@pytest.fixture
+def real_weights(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of real Keras weight files."""
+    if not WEIGHTS:
+        pytest.skip("REGRAFT_WEIGHTS does not name a folder of real weight files")
+    monkeypatch.setenv("REGRAFT_WEIGHTS", WEIGHTS)
+    return Path(WEIGHTS)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real images."""
+    if not (folder := os.environ.get("REGRAFT_TEST_DATA")):
+        pytest.skip("REGRAFT_TEST_DATA does not name the folder of real images")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`photos/{red,green,blue}/NN.jpg`: 25 smooth pictures a class, 96 × 72 pixels, that can be told apart."""
+    folder = tmp_path_factory.mktemp("images") / "photos"
+    generator = np.random.default_rng(0)
+    for channel, name in enumerate(("red", "green", "blue")):
+        (folder / name).mkdir(parents=True)
+        for number in range(25):
+            coarse = generator.integers(0, 130, (5, 7, 3))
+            coarse[..., channel] += 110
+            picture = Image.fromarray(coarse.astype(np.uint8)).resize((96, 72), Image.Resampling.BICUBIC)
+            picture.save(folder / name / f"{number:02}.jpg", quality=90)
+    return folder

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import regraft
+
+PUBLIC = [
+    "InputError",
+    "RegraftError",
+    "RunFolder",
+    "evaluate",
+    "open_images",
+    "predict",
+    "read_image",
+    "train",
+]
+
+
+def test_the_public_names_are_these_and_no_others() -> None:
+    assert regraft.__all__ == PUBLIC
+    for name in PUBLIC:
+        assert getattr(regraft, name).__doc__
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = regraft.nonsense
+
+
+def test_importing_regraft_is_instant() -> None:
+    code = "import sys, regraft; sys.exit(', '.join({'numpy', 'keras', 'pydantic'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
