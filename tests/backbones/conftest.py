@@ -43,7 +43,7 @@ def _fill(layer: Any, generator: np.random.Generator) -> None:
     import keras
 
     if isinstance(layer, keras.layers.BatchNormalization):
-        ranges = {"gamma": (0.8, 1.2), "beta": (-0.1, 0.1), "moving_mean": (-0.1, 0.1), "moving_variance": (0.5, 1)}
+        ranges = {"gamma": (1.6, 2.4), "beta": (-0.1, 0.1), "moving_mean": (-0.1, 0.1), "moving_variance": (0.5, 1)}
         layer.set_weights([generator.uniform(*ranges[variable.name], variable.shape) for variable in layer.weights])
     elif isinstance(layer, keras.layers.Normalization) and layer.weights:
         # What the official files of EfficientNet B0 to B7 hold: deviations in the place of variances.

@@ -91,7 +91,7 @@ def _table(rows: list[dict[str, Any]], measure: bool) -> None:
         ]
         say("  ".join(cells).rstrip())
     note(
-        "here: its ImageNet weights are on this machine; the others are downloaded at first use, or given with --weights."
+        "here: its ImageNet weights are on this machine; others are downloaded at first use, or given with --weights."
     )
 
 

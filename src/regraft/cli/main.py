@@ -24,6 +24,8 @@ app.command("backbones")(backbones.backbones)
 app.command("cache")(cache.cache)
 app.command("demo")(demo.demo)
 
+_STOPPED = 130
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -47,11 +49,10 @@ def main() -> None:
     except RegraftError as error:
         typer.echo(f"regraft: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo(
-            "regraft: stopped. Finished work is kept: the same command (or --resume RUN) goes on from there.", err=True
-        )
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == _STOPPED:  # what Typer makes of Ctrl-C
+            typer.echo("regraft: stopped. Finished work is kept: the same command goes on from there.", err=True)
+        raise
 
 
 if __name__ == "__main__":

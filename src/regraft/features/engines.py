@@ -60,7 +60,8 @@ def open_engine(name: str, base: Base, precision: str = "auto") -> Engine:
     Raises:
         InputError: no such engine or precision.
     """
-    return ENGINES[name](base, resolved_precision(name, precision))
+    resolved = resolved_precision(name, precision)
+    return ENGINES[name](base, resolved)
 
 
 def resolved_precision(name: str, precision: str) -> Precision:

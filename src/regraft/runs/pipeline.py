@@ -296,7 +296,7 @@ def _save_joined(
     if not difference <= _TOLERANCE[precision]:
         raise RegraftError(
             f"The joined model does not agree with the run: probabilities differ by up to {difference:.3f} "
-            f"(at most {_TOLERANCE[precision]} was expected in {precision}). This is a fault of regraft; please report it."
+            f"(at most {_TOLERANCE[precision]} expected in {precision}). This is a fault of regraft: please report it."
         )
     save_model(model, run.model)
     return {"images_compared": len(rows), "largest_difference": difference}

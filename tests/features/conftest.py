@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from regraft.backbones.base import Base, open_base
+from regraft.images.labelled import LabelledImage
+from regraft.images.opening import open_images
+
+
+@pytest.fixture(scope="session")
+def base(session_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Base:
+    """A small network with random weights, 32 × 40 pixels to 16 features; its graph is built once a session."""
+    import keras
+
+    path = tmp_path_factory.mktemp("base") / "small.keras"
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((32, 40, 3), dtype="uint8"),
+            layers.Rescaling(1 / 127.5, -1),
+            layers.Conv2D(16, 5, strides=3, activation="relu"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.save(path)
+    return open_base(str(path))
+
+
+@pytest.fixture(scope="session")
+def images(photos: Path) -> list[LabelledImage]:
+    """75 small photos."""
+    return list(open_images(photos).images)
+
+
+@pytest.fixture
+def empty_features(session_cache: Path, tmp_path: Path, base: Base, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache without features; the graphs are those of the session."""
+    from regraft.backbones.graph import base_graph, graphs_folder
+
+    base_graph(base)
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "graphs").symlink_to(graphs_folder())
+    monkeypatch.setenv("REGRAFT_CACHE", str(cache))
+    return cache / "features"
