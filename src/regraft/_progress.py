@@ -13,7 +13,7 @@ def progress(description: str, total: int, unit: str = "images") -> Iterator[Cal
 
     Nothing is shown where stderr is no terminal, so that logs and pipes stay clean. `unit="bytes"` counts in MB.
     """
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield lambda count: None
         return
     from rich.console import Console

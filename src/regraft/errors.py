@@ -43,3 +43,7 @@ class MissingPackageError(InputError):
             f"{what} needs an optional package that is not installed.",
             hint=f'pip install "regraft[{extra}]"',
         )
+        self._arguments = what, extra
+
+    def __reduce__(self) -> tuple[type[MissingPackageError], tuple[str, str]]:
+        return type(self), self._arguments  # pickle's own way would call it with the message alone

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from random_networks import keras_network
 
-from conftest import keras_network
 from regraft.backbones import graph as module
 from regraft.backbones.base import Base, open_base
 from regraft.backbones.graph import base_graph, cached_graph, graphs_folder

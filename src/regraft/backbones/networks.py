@@ -159,7 +159,7 @@ def _only_input(layer: Any) -> Any:
 
     try:
         tensor = layer.input
-    except (AttributeError, ValueError):  # used nowhere, or more than once
+    except (AttributeError, ValueError):  # never called
         return None
     return tensor if isinstance(tensor, keras.KerasTensor) else None
 

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,18 @@ from regraft.runs.config import TrainConfig, config_text, make_config, read_conf
 from regraft.runs.head import SavedHead, read_head, write_head
 
 
-@dataclass(frozen=True)
 class RunFolder:
-    """A run on disk. Every file is whole or absent; `metrics.json` is written once test has been measured."""
+    """A run on disk. Every file is whole or absent; `metrics.json` is written once test has been measured.
 
-    path: Path
+    Args:
+        path: the folder; it need not exist yet.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+
+    def __repr__(self) -> str:
+        return f"RunFolder({str(self.path)!r})"
 
     @property
     def model(self) -> Path:
@@ -99,7 +105,7 @@ class RunFolder:
 
     def write_classes(self, classes: Sequence[str]) -> None:
         """Writes `labels.txt`, a class a line; a name that would not survive that is written as a JSON string."""
-        lines = [json.dumps(name) if "\n" in name or "\r" in name or name.startswith('"') else name for name in classes]
+        lines = [json.dumps(name) if name.splitlines() != [name] or name[0] == '"' else name for name in classes]
         write_text(self.path / "labels.txt", "".join(f"{line}\n" for line in lines))
 
     def write_head(self, head: SavedHead) -> None:

@@ -44,7 +44,7 @@ class Predictor:
     """
 
     def __init__(self, run: RunFolder | Path | str) -> None:
-        self.run = run if isinstance(run, RunFolder) else RunFolder(Path(run))
+        self.run = run if isinstance(run, RunFolder) else RunFolder(run)
         self.classes = self.run.classes()
         self.head: SavedHead = self.run.head()
 

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from regraft.errors import InputError
+from regraft.runs.config import config_text, make_config, read_config
+from regraft.training.settings import default_grid
+
+RATES = st.lists(st.floats(1e-6, 10), min_size=1, max_size=3)
+
+
+@given(rates=RATES, seed=st.integers(0, 2**31), source=st.text(min_size=1), exact=st.booleans())
+def test_a_config_comes_back_from_its_file(
+    tmp_path_factory: pytest.TempPathFactory, rates: list[float], seed: int, source: str, exact: bool
+) -> None:
+    if any("\ud800" <= sign <= "\udfff" for sign in source):
+        source = "photos"
+    values = {"images": {"source": source, "exact": exact}, "head": {"learning_rate": rates}, "seed": seed}
+    config = make_config(values)
+    path = tmp_path_factory.mktemp("config") / "config.toml"
+    path.write_bytes(config_text(config).encode())
+    assert make_config(read_config(path)) == config
+
+
+def test_axes_left_out_are_those_of_the_default_grid() -> None:
+    images = {"source": "photos"}
+    assert make_config({"images": images}).head_settings() == default_grid()
+    rate = make_config({"images": images, "head": {"learning_rate": [0.3]}}).head_settings()
+    assert [(s.learning_rate, s.momentum, s.nesterov) for s in rate] == [(0.3, 0.9, True)]
+    plain = make_config({"images": images, "head": {"momentum": [0.0], "nesterov": [False]}}).head_settings()
+    assert [s.learning_rate for s in plain] == [s.learning_rate for s in default_grid()]
+    assert {s.momentum for s in plain} == {0.0}
+
+
+def test_repeats_are_seeds() -> None:
+    config = make_config({"images": {"source": "x"}, "head": {"learning_rate": [1.0], "repeats": 3}, "seed": 4})
+    assert [s.seed for s in config.head_settings()] == [4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"images": {"source": "x"}, "nonsense": 1},
+        {"images": {"source": "x", "test": 1.5}},
+        {"images": {"source": "x"}, "head": {"epochs": 0}},
+        {"images": {"source": "x"}, "head": {"activation": "tanh"}},
+        {"images": {"source": "x"}, "backbone": {"engine": "steam"}},
+        {"images": {"source": "x"}, "seed": -1},
+    ],
+)
+def test_bad_values_are_named(values: dict) -> None:
+    with pytest.raises(InputError, match="settings cannot be used"):
+        make_config(values)
+
+
+def test_bad_files_are_explained(tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text("= nothing")
+    for name in ("bad.toml", "nowhere.toml"):
+        with pytest.raises(InputError, match=name):
+            read_config(tmp_path / name)
