@@ -12,7 +12,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
+
+# No time limit for an example: a busy machine is no fault of the code. In CI the same examples every time.
+settings.register_profile("regraft", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("regraft")
 
 WEIGHTS = os.environ.get("REGRAFT_WEIGHTS")
 

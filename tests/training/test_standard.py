@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from regraft.backbones.base import open_base
+from regraft.features.extraction import extract
+from regraft.images.folders import scan_folder
+from regraft.training.heads import TrainedHeads, rms_norm, train_heads
+from regraft.training.settings import HeadSettings
+from regraft.training.standard import train_heads_standard
+
+SETTINGS = [HeadSettings(0.5, 0.9, True), HeadSettings(1.0, weight_decay=0.01, seed=3)]
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_standard_and_accelerated_training_agree(photos: Path, activation: str) -> None:
+    """Same start, same batches: the same history, weights and best epochs, though F(x) is recomputed in every epoch."""
+    found = scan_folder(photos)
+    base = open_base("EfficientNetLite0@64")
+    names = ["red", "green", "blue"] if activation == "softmax" else ["red", "blue"]
+    images = [image for image in found.images if image.label in names]
+    labels = np.array([names.index(image.label) for image in images], np.int64)
+    features = extract(images, base, precision="f32").features()
+    train, validation = np.arange(0, len(images), 2), np.arange(1, len(images), 2)
+    common = {
+        "classes": len(names),
+        "epochs": 4,
+        "order_seed": 1,
+        "batch_size": 8,
+        "activation": activation,
+        "scale": rms_norm(features[train]),
+    }
+    fast = train_heads(
+        features[train], labels[train], SETTINGS, validation=(features[validation], labels[validation]), **common
+    )
+    slow = train_heads_standard(
+        base,
+        [images[i] for i in train],
+        labels[train],
+        SETTINGS,
+        validation=([images[i] for i in validation], labels[validation]),
+        **common,
+    )
+    assert isinstance(slow, TrainedHeads)
+    for name in ("loss", "val_loss", "kernel", "bias", "best_kernel", "best_bias"):
+        assert np.abs(getattr(fast, name) - getattr(slow, name)).max() < 1e-3, name
+    for name in ("accuracy", "val_accuracy", "best_epoch", "diverged"):
+        assert np.allclose(getattr(fast, name), getattr(slow, name)), name
