@@ -148,3 +148,13 @@ def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="Input/output") as caught, explained_disk_errors(tmp_path):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
     assert caught.value.errno == errno.EIO
+
+
+def test_a_folder_that_cannot_be_entered_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "not here")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(InputError, match="No permission to write"):
+        write_bytes(tmp_path / "file", b"content")

@@ -8,7 +8,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from regraft.errors import InputError
@@ -39,7 +39,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
             yield temporary
             temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # gone after a success; in a folder that cannot be entered, never there
+            temporary.unlink()
 
 
 @contextmanager

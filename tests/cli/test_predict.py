@@ -33,13 +33,3 @@ def test_predict_goes_on_past_a_bad_file(regraft: Callable, run: RunFolder, phot
     assert "bad.jpg" in done.err
     assert regraft("predict", run.path, tmp_path / "bad.jpg").code == 2
     assert regraft("predict", tmp_path, next((photos / "red").iterdir())).code == 2
-
-
-def test_evaluate_shows_every_class(regraft: Callable, run: RunFolder, photos: Path) -> None:
-    done = regraft("evaluate", run.path, photos)
-    assert done.code == 0
-    assert done.out.startswith("Measured accuracy")
-    assert all(name in done.out for name in ("red", "green", "blue"))
-    assert "left out" in done.err
-    content = json.loads(regraft("evaluate", run.path, photos, "--json").out)
-    assert content["accuracy"] == run.metrics()["test"]["accuracy"]

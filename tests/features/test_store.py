@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import os
 import random
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from regraft.errors import InputError
 from regraft.features.store import FeatureStore, features_folder
 
 
@@ -134,6 +136,16 @@ def test_for_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert FeatureStore.for_key("abc", {"backbone": "another"}) == store
     assert "MobileNet" in about.read_text()
     assert about.stat().st_mtime > 0
+
+
+def test_a_cache_that_cannot_be_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path) -> bool:
+        raise PermissionError(errno.EACCES, "not here")
+
+    monkeypatch.setenv("REGRAFT_CACHE", str(tmp_path))
+    monkeypatch.setattr(Path, "is_file", refuse)
+    with pytest.raises(InputError, match=r"No permission to write .*store.json"):
+        FeatureStore.for_key("abc", {})
 
 
 WRITE = """

@@ -27,5 +27,3 @@ def make_image() -> Callable[[Path], Path]:
         return path
 
     return make
-
-

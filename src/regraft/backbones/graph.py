@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from regraft._files import atomic_folder, cache_folder
+from regraft._files import atomic_folder, cache_folder, explained_disk_errors
 from regraft.backbones.base import Base
 from regraft.backbones.names import BackboneName
 from regraft.backbones.preprocessing import Preprocessing
@@ -53,9 +53,10 @@ def base_graph(base: Base) -> Path:
     Raises:
         InputError: the weights do not fit the network, or the saved model cannot be cut.
     """
-    if graph := cached_graph(base.identity):
-        return graph
     folder = _folder(base.identity)
+    with explained_disk_errors(folder):
+        if graph := cached_graph(base.identity):
+            return graph
     if folder.is_dir() and not (folder / "base.xml").is_file():  # somebody took the graph out of it
         shutil.rmtree(folder)
     with atomic_folder(folder) as temporary:

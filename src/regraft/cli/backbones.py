@@ -90,9 +90,7 @@ def _table(rows: list[dict[str, Any]], measure: bool) -> None:
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
         say("  ".join(cells).rstrip())
-    note(
-        "here: its ImageNet weights are on this machine; others are downloaded at first use, or given with --weights."
-    )
+    note("here: its ImageNet weights are on this machine; others are downloaded at first use, or given with --weights.")
 
 
 def _or_dash(value: float | None) -> str:

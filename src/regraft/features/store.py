@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from regraft._files import atomic_path, cache_folder, write_text
+from regraft._files import atomic_path, cache_folder, explained_disk_errors, write_text
 
 
 def features_folder() -> Path:
@@ -42,8 +42,9 @@ class FeatureStore:
         """Opens (or begins) the store named `key`; `description` is kept beside the shards for people to read."""
         folder = features_folder() / key
         about = folder / "store.json"
-        if not about.is_file():
-            write_text(about, json.dumps(description, indent=2))
+        with explained_disk_errors(about):
+            if not about.is_file():
+                write_text(about, json.dumps(description, indent=2))
         with suppress(OSError):  # a cache that may only be read still serves
             os.utime(about)  # when it was last used, for pruning
         return cls(folder)

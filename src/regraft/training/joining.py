@@ -35,7 +35,7 @@ def join(base: Base, kernel: npt.NDArray[np.float32], bias: npt.NDArray[np.float
 
     features = base_model(base)
     head = keras.layers.Dense(len(bias), activation=activation, name="head")
-    model = keras.Model(features.inputs, head(features.output), name="regraft")
+    model = keras.Model(features.input, head(features.output), name="regraft")
     head.set_weights([kernel, bias])
     return model
 

@@ -60,7 +60,7 @@ def train_heads_standard(
     for index, setting in enumerate(settings):
         head = keras.layers.Dense(outputs, activation=activation, name=f"head{index}")
         scaled = keras.layers.Rescaling(1 / scale, name=f"scale{index}")(features.output)
-        model = keras.Model(features.inputs, head(scaled))
+        model = keras.Model(features.input, head(scaled))
         head.set_weights([kernels[index] * scale, biases[index]])
         model.compile(
             optimizer=keras.optimizers.SGD(
