@@ -12,10 +12,14 @@ import numpy as np
 import pytest
 
 from regraft.api import run_config, train
+from regraft.backbones.base import open_base
 from regraft.errors import InputError, RegraftError
+from regraft.features.extraction import extract
+from regraft.images.folders import scan_folder
 from regraft.runs import pipeline
 from regraft.runs.config import make_config
 from regraft.runs.folder import RunFolder
+from regraft.training.heads import head_probabilities
 
 FEW_EPOCHS = {"head": {"epochs": 20}}
 
@@ -132,20 +136,23 @@ def test_the_saved_model_agrees_with_the_run_in_plain_keras(run: RunFolder, phot
     assert np.abs(answers - expected).max() < 2e-3
 
 
-@pytest.mark.parametrize("precision", ["f32", "auto"])
-def test_the_saved_model_agrees_on_real_flowers(real_data: Path, tmp_path: Path, precision: str) -> None:
+def test_the_saved_model_agrees_on_real_flowers(real_data: Path, tmp_path: Path) -> None:
+    """Every flower, not only the test images: one in 200 of 180 images would be a matter of luck."""
     flowers = real_data / "small_flower_dataset"
-    run = train(flowers, output=tmp_path / "run", settings={"backbone": {"precision": precision}})
+    images = scan_folder(flowers).images
+    files = [image.source for image in images]
+    for precision, allowed in (("f32", 0), ("auto", len(images) // 200)):
+        run = train(flowers, output=tmp_path / precision, settings={"backbone": {"precision": precision}})
+        head = run.head()
+        features = extract(images, open_base(head.backbone), precision=precision).features()
+        answers = head_probabilities(features, head.kernel, head.bias).argmax(axis=1)
+        assert (predict_elsewhere(run, files).argmax(axis=1) != answers).sum() <= allowed
+
     rows = [row for row in run.table("predictions").to_pylist() if row["split"] == "test"]
-    files = [flowers / row["image"] for row in rows]
-    classes = np.array(run.classes())
-    ours = classes[predict_elsewhere(run, files).argmax(axis=1)]
-    differing = int((ours != np.array([row["predicted"] for row in rows])).sum())
-    assert differing <= (0 if run.head().precision == "f32" else np.ceil(len(rows) / 200))
-    by_keras = classes[predict_elsewhere(run, files, "load_img").argmax(axis=1)]
-    labels = np.array([row["label"] for row in rows])
+    by_keras = predict_elsewhere(run, [flowers / row["image"] for row in rows], "load_img").argmax(axis=1)
+    accuracy = np.mean([run.classes()[i] == row["label"] for i, row in zip(by_keras, rows, strict=True)])
     # Keras reads by nearest neighbour; a point of accuracy on some 180 images is two images.
-    assert abs((by_keras == labels).mean() - run.metrics()["test"]["accuracy"]) <= max(0.01, 2.5 / len(rows))
+    assert abs(accuracy - run.metrics()["test"]["accuracy"]) <= 2.5 / len(rows)
 
 
 def test_standard_training_through_keras_agrees(run: RunFolder, photos: Path, tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ import numpy.typing as npt
 from regraft._progress import progress
 from regraft.backbones.base import Base
 from regraft.errors import InputError, UnreadableImageError
-from regraft.features.engines import Engine, Pixels, open_engine, resolved_precision
+from regraft.features.engines import Engine, Pixels, open_engine
+from regraft.features.precision import chosen_precision
 from regraft.features.store import FeatureStore
 from regraft.images.labelled import LabelledImage, SkippedFile
 from regraft.images.reading import read_image
@@ -85,7 +86,7 @@ def extract(
     Raises:
         InputError: no such engine or precision, the weights are not to be had, or the disk is full.
     """
-    precision = resolved_precision(engine, precision)
+    precision = chosen_precision(engine, precision, base)
     store = open_store(base, engine, precision)
     missing = store.missing(image.sha256 for image in images)
     unreadable: dict[str, str] = {}

@@ -53,8 +53,13 @@ class Predictor:
         from regraft.features.openvino_engine import OpenVINOEngine
 
         graph = cached_graph(self.head.base)
-        precision = "auto" if self.head.precision == "bf16" else "f32"
-        return OpenVINOEngine(graph or base_graph(self._base()), precision, latency=True)
+        return OpenVINOEngine(graph or base_graph(self._base()), self._precision(), latency=True)
+
+    def _precision(self) -> str:
+        """That of the run, or f32 on a processor without bf16."""
+        from regraft.features.openvino_engine import resolve_precision
+
+        return "f32" if self.head.precision == "f32" else resolve_precision("auto")
 
     def _base(self) -> Base:
         """The base as the run had it; from the run's own model where its weights are no longer to be found."""
@@ -127,7 +132,7 @@ class Predictor:
                 expected="labelled images that took no part in training",
                 received=f"{len(collection.images)} images, all of them used for training or for the choice",
             )
-        extracted = extract(fresh, self._base(), precision="auto" if self.head.precision == "bf16" else "f32")
+        extracted = extract(fresh, self._base(), precision=self._precision())
         if not extracted.images:
             raise InputError(f"None of the {len(fresh)} images in {collection.name} can be read.")
         index = {name: number for number, name in enumerate(self.classes)}
