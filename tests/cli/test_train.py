@@ -192,13 +192,83 @@ def limited() -> None:
 
 def test_a_full_disk_is_said_and_loses_nothing(regraft: Callable, photos: Path, tmp_path: Path) -> None:
     """The features of a shard take more than the process may write."""
-    regraft("train", photos, "--output", tmp_path / "first", *FEW)  # the graph is in the cache now
+    first = ("train", photos, "--backbone", "EfficientNetLite0@96", "--output", tmp_path / "first", *FEW)
+    assert regraft(*first).code == 0  # the graph is in the cache now
     copy = tmp_path / "photos"
     shutil.copytree(photos, copy)
     for number, path in enumerate(copy.rglob("*.jpg")):
         path.write_bytes(path.read_bytes() + number.to_bytes(4, "big"))
-    command = [sys.executable, "-m", "regraft.cli.main", "train", str(copy), "--output", str(tmp_path / "run")]
+    again = ["train", str(copy), "--backbone", "EfficientNetLite0@96", "--output", str(tmp_path / "run")]
+    command = [sys.executable, "-m", "regraft.cli.main", *again]
     done = subprocess.run(command, preexec_fn=limited, capture_output=True, text=True, env=os.environ, check=False)
     assert done.returncode == 2
     assert "disk is full" in done.stderr
-    assert regraft("train", "--resume", tmp_path / "run").code == 0
+    assert regraft(*again).code == 0
+
+
+def test_momentum_zero_is_plain_sgd(regraft: Callable, photos: Path, tmp_path: Path) -> None:
+    done = regraft("train", photos, "--momentum", 0, "--output", tmp_path / "run", "--json", *FEW)
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["chosen"]["momentum"] == 0
+
+
+def test_a_refused_command_leaves_no_folder_behind(regraft: Callable, photos: Path, tmp_path: Path) -> None:
+    for wrong in (("--learning-rate", "nan"), ("--activation", "sigmoid"), ("--backbone", "nothing.keras")):
+        assert regraft("train", photos, "--output", tmp_path / "run", *wrong).code == 2
+        assert not (tmp_path / "run").exists()
+    assert regraft("train", photos, "--output", tmp_path / "run", *FEW).code == 0
+
+
+@pytest.mark.parametrize("how", ["empty", "text"])
+def test_a_class_is_never_lost_in_silence(regraft: Callable, photos: Path, tmp_path: Path, how: str) -> None:
+    shutil.copytree(photos, tmp_path / "photos")
+    (tmp_path / "photos" / "violet").mkdir()
+    if how == "text":
+        for number in range(60):
+            (tmp_path / "photos" / "violet" / f"{number}.jpg").write_text(f"no picture {number}")
+    done = regraft("train", tmp_path / "photos", "--output", tmp_path / "without", *FEW)
+    assert done.code == 0, done.err
+    assert "No image of 'violet' could be used" in done.err
+    assert "violet" in (tmp_path / "without" / "skipped.csv").read_text()
+    assert "violet" in (tmp_path / "without" / "report.html").read_text()
+    done = regraft("train", tmp_path / "photos", "--classes", "red, green,blue", "--output", tmp_path / "run", *FEW)
+    assert done.code == 0, done.err
+
+
+def test_a_run_goes_on_from_another_folder_and_with_its_own_images(
+    regraft: Callable, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(photos, tmp_path / "here" / "photos")
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert regraft("train", "photos", "--output", "run", *FEW).code == 0
+    run = tmp_path / "here" / "run"
+    before = json.loads((run / "metrics.json").read_text())
+    (run / "report.html").unlink()
+    extra = Path("photos/red/extra.jpg")
+    extra.write_bytes(next(Path("photos/red").iterdir()).read_bytes() + b"another")
+    monkeypatch.chdir(tmp_path / "there")
+    assert regraft("train", "--resume", run).code == 0
+    after = json.loads((run / "metrics.json").read_text())
+    assert after["test"] == before["test"]
+    assert after["images"] == before["images"]
+    (run / "report.html").unlink()
+    shutil.rmtree(tmp_path / "here" / "photos" / "red")
+    done = regraft("train", "--resume", run)
+    assert done.code == 2
+    assert json.loads((run / "metrics.json").read_text()) == after
+
+
+@pytest.mark.parametrize("text", ['images = "photos"\n', "head = 3\n"])
+def test_a_config_of_another_shape_is_explained(regraft: Callable, photos: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.toml").write_text(text)
+    done = regraft("train", photos, "--config", tmp_path / "config.toml")
+    assert done.code == 2
+    assert "table" in done.err
+
+
+def test_a_place_that_cannot_be_written_is_explained(regraft: Callable, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = regraft("train", photos, "--output", tmp_path / "file" / "run", *FEW)
+    assert done.code == 2
+    assert "Traceback" not in done.err

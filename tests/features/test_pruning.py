@@ -58,7 +58,7 @@ def test_pruning_by_age(cache: Path) -> None:
 
 def test_what_killed_processes_left_goes_after_a_day(cache: Path) -> None:
     left = []
-    for folder in ("features/new", "graphs", "weights"):
+    for folder in ("features/new", "graphs", "weights", "datasets"):
         (cache / folder).mkdir(exist_ok=True)
         for days in (0, 2):
             for kind in ("file", "folder"):
@@ -70,9 +70,34 @@ def test_what_killed_processes_left_goes_after_a_day(cache: Path) -> None:
                     age(path / ".unfinished-inside", days)
                 age(path, days)
                 left.append(path)
-    assert prune(100) == []
+    assert sum(entry.kind == "unfinished" for entry in cache_entries()) == len(left)
+    assert {entry.path for entry in prune(100)} == {path for path in left if path.name.endswith("2")}
     assert [path for path in left if path.exists()] == [path for path in left if path.name.endswith("0")]
-    assert len(cache_entries()) == 3
+    assert sum(entry.kind != "unfinished" for entry in cache_entries()) == 3
+
+
+def test_weights_and_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGRAFT_CACHE", str(tmp_path))
+    weights, own = tmp_path / "weights" / "efficientnetb0_notop.h5", tmp_path / "weights" / "the_users_own.h5"
+    for path in (weights, weights.with_name(f"{weights.name}.sha256"), own, tmp_path / "datasets" / "mnist" / "file"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("content")
+    part = tmp_path / "datasets" / "flowers" / "archive.part"
+    part.parent.mkdir()
+    part.write_text("half")
+    age(weights, 5)
+    age(part, 2)
+    age(part.parent, 3)
+    assert [(entry.kind, entry.what, entry.size) for entry in cache_entries()] == [
+        ("weights", weights.name, 14),
+        ("dataset", "flowers", 0),
+        ("unfinished", "archive.part", 4),
+        ("dataset", "mnist", 7),
+    ]
+    assert [entry.kind for entry in prune(4)] == ["weights"]
+    assert part.exists()  # the download can still be gone on with
+    assert len(prune()) == 3
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [own]
 
 
 def test_a_cache_that_is_empty_or_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

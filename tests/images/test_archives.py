@@ -49,6 +49,16 @@ def test_the_folder_gets_its_name(make, tmp_path):
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["flowers"]
 
 
+def test_a_folder_another_process_has_finished_meanwhile_stays(make, tmp_path):
+    def meanwhile(folder):
+        (tmp_path / "flowers").mkdir()
+        (tmp_path / "flowers" / "theirs.jpg").write_bytes(b"theirs")
+
+    extract(make({"top/1.jpg": b"one"}), "top", tmp_path / "flowers", meanwhile)
+    assert [path.name for path in (tmp_path / "flowers").iterdir()] == ["theirs.jpg"]
+    assert left_over(tmp_path) == ["flowers"]
+
+
 @pytest.mark.parametrize("name", ["../evil", "top/../../evil", "/evil", "C:/evil", "top\\..\\evil"])
 def test_names_that_lead_out_are_refused(make, tmp_path, name):
     archive = make({"top/1.jpg": b"one", name: b"evil"})

@@ -1,6 +1,10 @@
 import errno
 import hashlib
+import io
 import re
+import subprocess
+import sys
+import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -23,6 +27,9 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+        self.asked = threading.Event()
         self.starts = []
 
     @property
@@ -39,6 +46,8 @@ class Handler(BaseHTTPRequestHandler):
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         start = int(asked[1]) if asked and server.knows_range else 0
         server.starts.append(start)
+        server.asked.set()
+        server.may_answer.wait(20)
         if start >= len(server.content):
             self.send_error(416)
             return
@@ -181,3 +190,66 @@ def test_md5_where_there_is_nothing_better(server, tmp_path):
     with pytest.raises(InputError, match=rf"MD5 {'0' * 32}[\s\S]*Received[\s\S]*MD5 {md5}"):
         fetch(server, tmp_path / "other.bin", sha256=None, md5="0" * 32)
     assert not (tmp_path / "other.bin").exists()
+
+
+def run_two_at_once(server, code, *arguments):
+    """Two processes, the second started while the server keeps the first waiting; what each printed."""
+
+    def start():
+        command = [sys.executable, "-c", code, *map(str, arguments)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    server.may_answer.clear()
+    first = start()
+    assert server.asked.wait(20)
+    second = start()
+    said = second.stderr.readline()  # it waits for the first, and says so
+    server.may_answer.set()
+    printed = [process.communicate(timeout=20) for process in (first, second)]
+    assert [process.returncode for process in (first, second)] == [0, 0], printed
+    return said, [stdout.strip() for stdout, _ in printed]
+
+
+TWO_DOWNLOADS = """
+import sys
+from pathlib import Path
+from regraft.images.download import download
+url, path, size, sha256 = sys.argv[1:]
+print(download(url, Path(path), size=int(size), sha256=sha256, what="the file"))
+"""
+
+
+def test_two_processes_at_once_fetch_it_once(server, tmp_path):
+    path = tmp_path / "new" / "file.bin"
+    said, printed = run_two_at_once(server, TWO_DOWNLOADS, server.url, path, len(CONTENT), SHA256)
+    assert said.startswith("Waiting for another process that fetches the file (")
+    assert printed == [str(path)] * 2
+    assert path.read_bytes() == CONTENT
+    assert server.starts == [0]
+    assert [entry.name for entry in path.parent.iterdir()] == ["file.bin"]
+
+
+TWO_SETS = """
+import sys
+from dataclasses import replace
+from regraft.images.named import NAMED_SETS, RemoteFile, open_named
+url, size, sha256 = sys.argv[1:]
+NAMED_SETS["flowers"] = replace(NAMED_SETS["flowers"], files=(RemoteFile(url, int(size), sha256),))
+print(*open_named("flowers").classes)
+"""
+
+
+def test_two_processes_at_once_unpack_it_once(server, tmp_path, make_image, monkeypatch):
+    monkeypatch.setenv("REGRAFT_CACHE", str(tmp_path / "cache"))
+    for label in ("daisy", "roses"):
+        make_image(tmp_path / "flower_photos" / label / "1.jpg")
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as bundle:
+        bundle.add(tmp_path / "flower_photos", "flower_photos")
+    server.content = archive.getvalue()
+    sha256 = hashlib.sha256(server.content).hexdigest()
+    said, printed = run_two_at_once(server, TWO_SETS, server.url, len(server.content), sha256)
+    assert said.startswith("Waiting for another process that fetches flowers (")
+    assert printed == ["daisy roses"] * 2
+    assert server.starts == [0]
+    assert [entry.name for entry in (tmp_path / "cache" / "datasets" / "flowers").iterdir()] == ["flower_photos"]

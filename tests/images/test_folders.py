@@ -201,6 +201,96 @@ def test_duplicates_and_leaks(tmp_path, make_image):
     }
 
 
+def test_classes_without_a_usable_image_are_named(tmp_path, make_image):
+    one = make_image(tmp_path / "a" / "1.png")
+    make_image(tmp_path / "a" / "2.png")
+    (tmp_path / "empty" / "deeper").mkdir(parents=True)
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "x.txt").write_text("x")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "0.jpg").touch()
+    (tmp_path / "twin").mkdir()
+    shutil.copy(one, tmp_path / "twin" / "1.png")
+    (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
+    collection = scan_folder(tmp_path)
+    assert collection.classes == ("a",)
+    assert collection.lost_classes == ("broken", "empty", "texts", "twin")
+    conflict = "same image under the labels 'a' and 'twin'"
+    assert reasons(collection) == {
+        "a/1.png": conflict,
+        "broken/0.jpg": "empty file",
+        "empty": "class folder without images",
+        "loop": "a link to a folder that is read already (a loop)",
+        "texts": "class folder without images",
+        "texts/x.txt": "not an image, by its extension ('.txt')",
+        "twin/1.png": conflict,
+    }
+
+
+def test_a_class_empty_in_one_split_is_reported_and_not_lost(tmp_path, make_image):
+    make_image(tmp_path / "train" / "a" / "1.png")
+    (tmp_path / "test" / "a").mkdir(parents=True)
+    (tmp_path / "test" / "b").mkdir()
+    collection = scan_folder(tmp_path)
+    assert collection.lost_classes == ("b",)
+    assert reasons(collection) == {
+        "test/a": "class folder without images",
+        "test/b": "class folder without images",
+    }
+
+
+def test_asked_classes_alone_are_read(tmp_path, make_image):
+    one = make_image(tmp_path / "a" / "1.png")
+    for label in ("b", "empty", "unasked"):
+        (tmp_path / label).mkdir()
+    shutil.copy(one, tmp_path / "b" / "1.png")
+    (tmp_path / "b" / "x.txt").write_text("x")
+    (tmp_path / "a" / "x.txt").write_text("x")
+    (tmp_path / "LICENSE").write_text("terms")
+    collection = scan_folder(tmp_path, ["a", "empty"])
+    assert (names(collection), collection.classes, collection.lost_classes) == (["a/1.png"], ("a",), ("empty",))
+    assert list(reasons(collection)) == ["LICENSE", "a/x.txt", "empty"]
+    with pytest.raises(InputError, match=r"no class 'c'[\s\S]*a, b, empty, unasked[\s\S]*Received: a, c"):
+        scan_folder(tmp_path, ["a", "c"])
+
+
+def make_run(path, make_image):
+    make_image(path / "figures" / "mistakes.png")
+    for name in ("config.toml", "environment.json"):
+        (path / name).touch()
+
+
+def test_what_regraft_wrote_is_no_class(tmp_path, make_image):
+    for label in ("a", "b"):
+        make_image(tmp_path / label / "1.png")
+    make_run(tmp_path / "runs" / "1", make_image)
+    make_run(tmp_path / "runs" / "2", make_image)
+    (tmp_path / "runs" / ".DS_Store").touch()
+    make_run(tmp_path / "my-run", make_image)
+    make_run(tmp_path / "a" / "run-by-mistake", make_image)
+    collection = scan_folder(tmp_path)
+    assert names(collection) == ["a/1.png", "b/1.png"]
+    assert collection.lost_classes == ()
+    assert reasons(collection) == {
+        "a/run-by-mistake": "the folder of a run",
+        "my-run": "the folder of a run",
+        "runs": "a folder of runs",
+    }
+
+
+def test_a_class_called_runs_is_a_class(tmp_path, make_image):
+    make_image(tmp_path / "runs" / "1.png")
+    make_run(tmp_path / "runs" / "2", make_image)
+    assert names(scan_folder(tmp_path)) == ["runs/1.png"]
+
+
+def test_splits_beside_runs_are_splits(tmp_path, make_image):
+    make_image(tmp_path / "train" / "a" / "1.png")
+    make_image(tmp_path / "test" / "a" / "2.png")
+    make_run(tmp_path / "runs" / "1", make_image)
+    assert [image.split for image in scan_folder(tmp_path).images] == ["test", "train"]
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read every folder")
 def test_what_may_not_be_read(tmp_path, make_image):
     make_image(tmp_path / "a" / "1.png")
@@ -237,6 +327,7 @@ def test_what_may_not_be_read_simulated(tmp_path, make_image, monkeypatch):
     assert names(collection) == ["a/1.png"]
     denied = "cannot be read: Permission denied"
     assert reasons(collection) == {"a/2.png": denied, "b": denied}
+    assert collection.lost_classes == ("b",)
 
 
 def test_a_folder_that_is_not_there(tmp_path):

@@ -76,6 +76,24 @@ def test_rows_that_cannot_be_used_are_reported(three):
     ]
 
 
+def test_labels_without_a_usable_image_are_named(three):
+    collection = read_manifest(write(three / "list.csv", "file_name,label\na.png,x\ngone.png,y\n,z\nsub/b.png,\n"))
+    assert (collection.classes, collection.lost_classes) == (("x",), ("y", "z"))
+
+
+def test_asked_classes_alone_are_read(three):
+    text = "file_name,label\na.png,daisy\na.png,roses\nsub/b.png,roses\ngone.png,roses\ngone.png,tulips\nc,\n"
+    collection = read_manifest(write(three / "list.csv", text), ["daisy", "tulips"])
+    assert [(i.name, i.label) for i in collection.images] == [("a.png", "daisy")]
+    assert {file.name: file.reason for file in collection.skipped} == {
+        "c": "no label (line 7)",
+        "gone.png": "no such file",
+    }
+    assert collection.lost_classes == ("tulips",)
+    with pytest.raises(InputError, match=r"no class 'lilies'[\s\S]*daisy, roses, tulips"):
+        read_manifest(three / "list.csv", ["lilies"])
+
+
 def test_one_image_with_two_labels(three):
     collection = read_manifest(write(three / "list.csv", "file_name,label\na.png,x\na.png,y\n"))
     assert collection.images == ()

@@ -96,6 +96,23 @@ def test_a_copy_that_is_not_there(tmp_path):
         open_named("flowers", tmp_path / "none")
 
 
+def test_digits_have_no_copy(tmp_path):
+    with pytest.raises(InputError, match=r"digits is embedded[\s\S]*leave the path out"):
+        open_named("digits", tmp_path)
+
+
+def test_classes(cache, tmp_path, make_image):
+    digits = open_named("digits", classes=["3", "8"])
+    assert digits.classes == ("3", "8")
+    assert {image.label for image in digits.images} == {"3", "8"}
+    assert open_named("mnist", write_mnist(tmp_path / "mnist"), ["7"]).classes == ("7",)
+    for label in ("daisy", "roses"):
+        make_image(tmp_path / "copy" / label / "1.jpg")
+    assert open_named("flowers", tmp_path / "copy", ["roses"]).classes == ("roses",)
+    with pytest.raises(InputError, match="digits has no class 'ten'"):
+        open_named("digits", classes=["ten"])
+
+
 def test_unknown_names():
     with pytest.raises(InputError, match=r"'flour'[\s\S]*digits, mnist, flowers, cats-and-dogs"):
         open_named("flour")

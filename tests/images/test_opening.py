@@ -66,6 +66,43 @@ def test_classes_keep_their_images_only(photos):
         open_images(photos, classes=["daisy", "lilies"])
 
 
+@pytest.mark.parametrize("classes", [[], [""], ["daisy", " "], ["daisy", "", "roses"]])
+def test_classes_without_a_name(photos, classes):
+    with pytest.raises(InputError, match="lack a name"):
+        open_images(photos, classes=classes)
+
+
+def test_blanks_around_classes_and_repeats_do_not_count(photos):
+    assert open_images(photos, classes=[" daisy", "roses ", "daisy"]).classes == ("daisy", "roses")
+
+
+def test_what_is_not_asked_for_is_no_conflict(photos):
+    (photos / "tulips" / "copy.png").write_bytes((photos / "daisy" / "1.png").read_bytes())
+    (photos / "tulips" / "notes.txt").write_text("x")
+    assert open_images(photos).lost_classes == ("daisy",)
+    collection = open_images(photos, classes=["daisy", "roses"])
+    assert (collection.classes, collection.skipped, collection.lost_classes) == (("daisy", "roses"), (), ())
+
+
+def test_one_class_left_names_the_lost_ones(photos):
+    for label in ("daisy", "tulips"):
+        (photos / label / "1.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"1 images of 'roses', no usable image of 'daisy', 'tulips'"):
+        open_images(photos)
+
+
+def test_a_manifest_without_usable_files_is_not_told_about_folders(tmp_path):
+    (tmp_path / "1.png").touch()
+    (tmp_path / "list.csv").write_text("file_name,label\n1.png,a\n")
+    with pytest.raises(InputError, match=r"no usable image[\s\S]*1 × empty file"):
+        open_images(tmp_path / "list.csv")
+
+
+def test_digits_with_a_path(tmp_path):
+    with pytest.raises(InputError, match="digits is embedded"):
+        open_images("digits", path=tmp_path)
+
+
 def test_one_class_trains_nothing_but_may_be_evaluated(photos):
     with pytest.raises(InputError, match=r"only one class[\s\S]*FOLDER/daisy/1.jpg[\s\S]*1 images of 'roses'"):
         open_images(photos, classes=["roses"])

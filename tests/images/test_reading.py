@@ -275,6 +275,14 @@ def test_missing_file_folder_and_null_byte(tmp_path):
             read_image(source)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_pipes_and_devices_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    for source in (tmp_path / "pipe.png", "/dev/zero", tmp_path):
+        with pytest.raises(UnreadableImageError, match="not a regular file"):
+            read_image(source)
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read every file")
 def test_no_permission(tmp_path):
     (tmp_path / "a.png").write_bytes(encoded(smooth(), "PNG"))
@@ -287,6 +295,7 @@ def test_no_permission_simulated(tmp_path, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
 
+    (tmp_path / "a.png").touch()
     monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
     with pytest.raises(UnreadableImageError, match=r"cannot be read: Permission denied"):
         read_image(tmp_path / "a.png")

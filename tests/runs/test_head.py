@@ -29,3 +29,10 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     for name in ("text", "other", "nowhere"):
         with pytest.raises(InputError, match="no finished run"):
             read_head(tmp_path / f"{name}.safetensors")
+
+
+def test_others_may_read_it_as_any_file(tmp_path: Path) -> None:
+    zeros = np.zeros((1, 1), np.float32)
+    write_head(tmp_path / "head.safetensors", SavedHead(zeros, zeros[0], "softmax", "VGG16", "ab", (9, 9), "f32"))
+    (tmp_path / "usual").touch()
+    assert (tmp_path / "head.safetensors").stat().st_mode == (tmp_path / "usual").stat().st_mode

@@ -93,3 +93,33 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
         Predictor(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         Predictor(tmp_path / "nowhere")
+
+
+def test_evaluate_leaves_out_the_groups_of_training(photos: Path, tmp_path: Path) -> None:
+    """Other photos of a person the run was trained on say nothing about people it has never seen."""
+    files = sorted(photos.rglob("*.jpg"))
+    rows = [(path, path.parent.name, f"group{number % 15}") for number, path in enumerate(files)]
+
+    def manifest(name: str, wanted: slice) -> Path:
+        lines = [f"{path},{label},{group}" for path, label, group in rows[wanted]]
+        (tmp_path / name).write_text("\n".join(["file_name,label,group", *lines]) + "\n")
+        return tmp_path / name
+
+    run = train(
+        manifest("first.csv", slice(0, None, 2)),
+        output=tmp_path / "run",
+        settings={"images": {"exact": True}, "head": {"epochs": 5}},
+    )
+    tested = {row["group"] for row in run.table("splits").to_pylist() if row["split"] == "test"}
+    fresh = [row for row in rows[1::2] if row[2] in tested]
+    numbers = evaluate(run.path, manifest("second.csv", slice(1, None, 2)))
+    assert numbers["images"] == len(fresh)
+    assert numbers["left_out"] == len(rows[1::2]) - len(fresh)
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "splits.parquet", "labels.txt"])
+def test_a_damaged_run_is_explained(run: RunFolder, photos: Path, tmp_path: Path, name: str) -> None:
+    shutil.copytree(run.path, tmp_path / "run")
+    (tmp_path / "run" / name).write_text("junk")
+    with pytest.raises(InputError, match=name.replace(".", r"\.")):
+        evaluate(tmp_path / "run", photos)

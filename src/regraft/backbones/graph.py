@@ -57,8 +57,8 @@ def base_graph(base: Base) -> Path:
     with explained_disk_errors(folder):
         if graph := cached_graph(base.identity):
             return graph
-    if folder.is_dir() and not (folder / "base.xml").is_file():  # somebody took the graph out of it
-        shutil.rmtree(folder)
+        if folder.is_dir() and not (folder / "base.xml").is_file():  # somebody took the graph out of it
+            shutil.rmtree(folder)
     with atomic_folder(folder) as temporary:
         target = temporary / "base.xml"
         export_graph(base.network, base.weights.path, base.preprocessing, target, spelling=base.spelling)
@@ -83,27 +83,25 @@ def export_graph(
     # OpenVINO runs a channels_last graph from Keras' own backend some four times slower than TensorFlow's export of it.
     backend = "tensorflow" if not first and importlib.util.find_spec("tensorflow") else "openvino"
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    with tempfile.TemporaryDirectory() as scratch:
-        answer = Path(scratch) / "answer.json"
-        request = {
-            "network": None if network is None else vars(network),
-            "weights": None if weights is None else str(weights),
-            "preprocessing": preprocessing.as_dict(),
-            "data_format": "channels_first" if first else "channels_last",
-            "spelling": spelling,
-            "target": str(target),
-            "answer": str(answer),
-        }
-        done = subprocess.run(
-            # -P: a file in the user's folder that is named like a module must not be taken for it
-            [sys.executable, "-P", "-m", "regraft.backbones.graph", json.dumps(request)],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if answer.is_file():
-            raise InputError(json.loads(answer.read_text())["error"])
+    request = {
+        "network": None if network is None else vars(network),
+        "weights": None if weights is None else str(weights),
+        "preprocessing": preprocessing.as_dict(),
+        "data_format": "channels_first" if first else "channels_last",
+        "spelling": spelling,
+        "target": str(target),
+    }
+    done = subprocess.run(
+        # -P: a file in the user's folder that is named like a module must not be taken for it
+        [sys.executable, "-P", "-m", "regraft.backbones.graph", json.dumps(request)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        errors="backslashreplace",
+        check=False,
+    )
+    if done.returncode == InputError.exit_code and done.stdout:
+        raise InputError(json.loads(done.stdout.splitlines()[-1])["error"])
     if done.returncode:
         raise RegraftError(f"The graph of {spelling or network} could not be built:\n{done.stderr[-3000:]}")
 
@@ -127,7 +125,7 @@ def _write_graph(request: dict[str, Any]) -> None:
     from openvino.preprocess import ColorFormat, PrePostProcessor
 
     target = Path(request["target"])
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         plain = Path(scratch) / "plain.xml"
         model.export(str(plain), format="openvino", verbose=False)
         graph = openvino.Core().read_model(plain)
@@ -150,10 +148,27 @@ def _write_graph(request: dict[str, Any]) -> None:
         openvino.save_model(steps.build(), target, compress_to_fp16=False)
 
 
-if __name__ == "__main__":
-    _request = json.loads(sys.argv[1])
+def _write_graph_explained(request: dict[str, Any]) -> None:
+    """Like `_write_graph`, with an `InputError` where the graph cannot be written."""
+    folder = Path(request["target"]).parent.parent
     try:
-        _write_graph(_request)
+        with explained_disk_errors(folder):
+            _write_graph(request)
+    except RuntimeError as error:
+        if "iostream" not in str(error):  # all that OpenVINO says where it cannot write
+            raise
+        raise InputError(
+            f"The graph could not be written in {folder}; most likely the disk is full.",
+            received=str(error),
+            hint="free some space (`regraft cache --prune` empties the cache) or set REGRAFT_CACHE to a folder on "
+            "another disk, then run the same command again",
+        ) from error
+
+
+if __name__ == "__main__":
+    try:
+        _write_graph_explained(json.loads(sys.argv[1]))
     except InputError as error:
-        Path(_request["answer"]).write_text(json.dumps({"error": str(error)}))
+        # Through the pipe, not a file: the disk may be full.
+        print("\n" + json.dumps({"error": str(error)}), flush=True)  # noqa: T201
         raise SystemExit(error.exit_code) from None

@@ -127,7 +127,7 @@ def load_saved_model(path: Path) -> Any:
         raise InputError(
             f"{path} cannot be loaded as a Keras model.",
             expected="a whole .keras file of Keras' own layers, without Lambda layers and classes of one's own",
-            received=_first_line(error),
+            received=_shortened(error),
         ) from error
 
 
@@ -184,7 +184,7 @@ def _load(network: Any, name: BackboneName, path: Path) -> None:
             f"{path} does not hold the weights of {name}.",
             expected=f"a Keras weight file for {name} without the classification layer "
             f"({network.count_params():,} parameters)",
-            received=_first_line(error),
+            received=_shortened(error),
             hint="name the backbone the file was saved from with --backbone, or leave --weights out",
         ) from error
 
@@ -209,6 +209,15 @@ def _divide_by_deviations(network: Any) -> None:
                 layer.finalize_state()
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:300]
+_LONGEST = 300
+
+
+def _shortened(error: Exception) -> str:
+    """The beginning of a message; where its first line only announces the next (Keras does), that one, too."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    text = lines[0]
+    for line in lines[1:]:
+        if not text.endswith(":"):
+            break
+        text = f"{text} {line}"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from regraft._files import cache_folder, sha256_of_file
-from regraft.backbones.catalogue import get_card
-from regraft.backbones.efficientnet_lite import VARIANTS, packaged_file, packaged_weights
+from regraft._files import cache_folder, error_number, sha256_of_file
+from regraft.backbones.catalogue import CATALOGUE, get_card
+from regraft.backbones.efficientnet_lite import VARIANTS, converted_file, packaged_file, packaged_weights
 from regraft.backbones.names import BackboneName
 from regraft.backbones.official_weights import OfficialFile, official_weights
 from regraft.errors import InputError
@@ -84,6 +85,21 @@ def local_weights(name: BackboneName, *, include_top: bool = False) -> tuple[Pat
     return None
 
 
+def own_files() -> list[Path]:
+    """The weight files in regraft's cache that it can get again by itself.
+
+    Converted and downloaded ones by their names; what else a user has put there is the user's.
+    """
+    folder = cache_folder() / "weights"
+    names = {converted_file(name).name for name in VARIANTS}
+    for card in CATALOGUE.values():
+        for alpha in card.alphas or (1.0,):
+            for include_top in (False, True):
+                if official := official_weights(BackboneName(card.name, alpha), include_top=include_top):
+                    names.add(official.file_name)
+    return sorted(folder / name for name in names if (folder / name).is_file())
+
+
 def _keras_cache() -> Path:
     return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
 
@@ -95,7 +111,17 @@ def _download(name: BackboneName, official: OfficialFile, include_top: bool) -> 
     try:
         download(official.url, target, size=None, sha256=sha256, md5=md5, what=f"{name} weights")
     except InputError as error:
-        raise _not_found(name, include_top, str(error)) from error
+        cause = error.__cause__
+        if cause is not None and error_number(cause) in (
+            errno.ENOSPC,
+            errno.EDQUOT,
+            errno.EACCES,
+            errno.EPERM,
+            errno.EROFS,
+        ):
+            raise  # the disk's fault, not the network's
+        reason = error.received or error.problem
+        raise _not_found(name, include_top, reason if cause else f"{error.problem} {reason}") from error
     return Weights(target, sha256_of_file(target), "download")
 
 

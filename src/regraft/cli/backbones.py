@@ -9,11 +9,13 @@ import typer
 from regraft.cli._output import note, say, say_json
 
 if TYPE_CHECKING:
-    from regraft.backbones.cards import Card
+    from regraft.backbones.names import BackboneName
 
 
 def backbones(
-    names: Annotated[list[str] | None, typer.Argument(help="Only these. Default: all.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Only these, also as NAME-WIDTH@SIZE. Default: all.")
+    ] = None,
     measure: Annotated[
         bool,
         typer.Option(
@@ -23,31 +25,32 @@ def backbones(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """List the backbones: sizes, ImageNet accuracy, licences, and whether their weights are here."""
-    from regraft.backbones.catalogue import CATALOGUE, get_card
-    from regraft.backbones.names import BackboneName
+    from regraft.backbones.catalogue import CATALOGUE
+    from regraft.backbones.names import BackboneName, parse_backbone
     from regraft.backbones.weights import local_weights
 
-    cards = [get_card(name) for name in names] if names else list(CATALOGUE.values())
-    times = _measured(cards) if measure else {}
+    chosen = [parse_backbone(name) for name in names] if names else [BackboneName(name) for name in CATALOGUE]
+    times = _measured(chosen) if measure else {}
+    # The cards' figures are those of the usual width, the accuracies those of the usual size.
     rows = [
         {
-            "name": card.name,
-            "size": card.size,
-            "parameters": card.parameters,
-            "size_mb": card.size_mb,
-            "top1": card.top1,
-            "top5": card.top5,
+            "name": str(name),
+            "size": name.size,
+            "parameters": card.parameters if name.alpha == 1.0 else None,
+            "size_mb": card.size_mb if name.alpha == 1.0 else None,
+            "top1": card.top1 if str(name) == card.name else None,
+            "top5": card.top5 if str(name) == card.name else None,
             "depth": card.depth,
-            "features": card.features,
+            "features": card.features if name.alpha == 1.0 else None,
             "alphas": list(card.alphas),
             "preprocessing": card.preprocessing.name,
             "licence": card.licence,
-            "weights_here": local_weights(BackboneName(card.name)) is not None,
-            "ms_per_image": times.get(card.name),
+            "weights_here": local_weights(name) is not None,
+            "ms_per_image": times.get(str(name)),
             "source": card.source,
             "note": card.note,
         }
-        for card in cards
+        for name, card in ((name, name.card) for name in chosen)
     ]
     if json:
         say_json({"backbones": rows})
@@ -69,12 +72,12 @@ def _table(rows: list[dict[str, Any]], measure: bool) -> None:
         cells = [
             row["name"],
             f"{row['size']}",
-            f"{row['parameters'] / 1e6:.1f} M",
-            f"{row['size_mb']:.0f}",
+            "-" if row["parameters"] is None else f"{row['parameters'] / 1e6:.1f} M",
+            "-" if row["size_mb"] is None else f"{row['size_mb']:.0f}",
             _or_dash(row["top1"]),
             _or_dash(row["top5"]),
             _or_dash(row["depth"]),
-            f"{row['features']}",
+            _or_dash(row["features"]),
             " ".join(f"{alpha:g}" for alpha in row["alphas"]) or "1",
             "yes" if row["weights_here"] else "no",
             row["licence"],
@@ -97,13 +100,13 @@ def _or_dash(value: float | None) -> str:
     return "-" if value is None else f"{value:g}"
 
 
-def _measured(cards: list[Card]) -> dict[str, float]:
+def _measured(names: list[BackboneName]) -> dict[str, float]:
     from regraft._progress import progress
     from regraft.features.timing import milliseconds_per_image
 
     times = {}
-    with progress("Measuring", len(cards), "backbones") as advance:
-        for card in cards:
-            times[card.name] = milliseconds_per_image(card.name)
+    with progress("Measuring", len(names), "backbones") as advance:
+        for name in names:
+            times[str(name)] = milliseconds_per_image(str(name))
             advance(1)
     return times

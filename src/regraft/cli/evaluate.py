@@ -21,7 +21,7 @@ def evaluate(
     from regraft.images.opening import open_images
     from regraft.runs.prediction import Predictor
 
-    names = classes.split(",") if classes else None
+    names = classes.split(",") if classes is not None else None
     collection = open_images(images, path=path, classes=names, minimum_classes=1)
     numbers = Predictor(run).evaluate(collection)
     if json:
@@ -32,9 +32,10 @@ def evaluate(
     width = max(len(row["class"]) for row in numbers["per_class"])
     say(f"{'class':<{width}}  images  precision  recall      F1")
     for row in numbers["per_class"]:
-        shown = "  ".join(f"{percent(row[name]):>8}" for name in ("precision", "recall", "f1"))
+        values = [row[name] for name in ("precision", "recall", "f1")]
+        shown = "  ".join(f"{percent(value) if row['images'] else '-':>8}" for value in values)
         say(f"{row['class']:<{width}}  {row['images']:>6}  {shown}")
     if numbers["left_out"]:
-        note(f"{numbers['left_out']} images were left out: the run was trained on them, or chosen by them.")
+        note(f"{numbers['left_out']} images were left out: the run was trained on or chosen by them or their group.")
     for file in numbers["skipped"]:
         note(f"Left out {file['file']}: {file['reason']}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
 
 from regraft.cli import backbones, cache, demo, evaluate, predict, train
+from regraft.cli._output import READER_GONE, drop_stdout, note, unwritable_stdout
 from regraft.errors import RegraftError
 
 app = typer.Typer(
@@ -25,6 +27,8 @@ app.command("cache")(cache.cache)
 app.command("demo")(demo.demo)
 
 _STOPPED = 130
+_STOPPED_TEXT = "regraft: stopped. Finished work is kept; `regraft train --resume RUN` goes on with an unfinished run."
+_OUR_FAULT = "This is a fault of regraft; please report it with the traceback that REGRAFT_DEBUG=1 shows."
 
 
 def _version(wanted: bool) -> None:
@@ -43,16 +47,39 @@ def _options(
 
 
 def main() -> None:
-    """Runs the command line. Exit 0: done; 1: a fault of ours; 2: bad usage or input; 130: stopped by Ctrl-C."""
+    """Runs the command line.
+
+    Exit 0: done; 1: a fault of ours; 2: bad usage or input; 130: stopped by Ctrl-C; 141: nobody reads stdout any more.
+    """
     try:
         app()
     except RegraftError as error:
-        typer.echo(f"regraft: {error}", err=True)
+        note(f"regraft: {error}")
         sys.exit(error.exit_code)
     except SystemExit as stop:
         if stop.code == _STOPPED:  # what Typer makes of Ctrl-C
-            typer.echo("regraft: stopped. Finished work is kept: the same command goes on from there.", err=True)
+            note(_STOPPED_TEXT)
         raise
+    except KeyboardInterrupt:  # outside Typer's reach
+        note(_STOPPED_TEXT)
+        sys.exit(_STOPPED)
+    except BrokenPipeError:
+        drop_stdout()
+        sys.exit(READER_GONE)
+    except Exception as error:
+        told = unwritable_stdout(error) if isinstance(error, OSError) and error.filename is None else error
+        if isinstance(told, RegraftError):
+            note(f"regraft: {told}")
+            sys.exit(told.exit_code)
+        if os.environ.get("REGRAFT_DEBUG"):
+            raise
+        note(f"regraft: unexpected error: {_one_line(error)}\n{_OUR_FAULT}")
+        sys.exit(1)
+
+
+def _one_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from regraft.cli._output import note, percent, say, say_json
+from regraft.cli._output import note, percent, say, say_json, shown
 from regraft.errors import InputError
 
 
@@ -24,7 +24,7 @@ def predict(
     if skipped and not answers:
         raise InputError(
             "None of the images can be read.",
-            received="; ".join(f"{file.name}: {file.reason}" for file in skipped[:5]),
+            received="; ".join(f"{shown(file.name)}: {file.reason}" for file in skipped[:5]),
         )
     if json:
         say_json(
@@ -37,6 +37,9 @@ def predict(
         return
     for answer in answers:
         ranked = list(answer.probabilities.items())[:top]
-        say(f"{answer.image}: " + ", ".join(f"{label} {percent(probability)}" for label, probability in ranked))
+        say(
+            f"{shown(answer.image)}: "
+            + ", ".join(f"{shown(label)} {percent(probability)}" for label, probability in ranked)
+        )
     for file in skipped:
-        note(f"Left out {file.name}: {file.reason}")
+        note(f"Left out {shown(file.name)}: {file.reason}")

@@ -40,7 +40,9 @@ def train(
     test: Annotated[float | None, typer.Option(help="Part of the images for the test (0.2).")] = None,
     exact: Annotated[
         bool | None,
-        typer.Option("--exact", help="Exact proportions; images may change their split when others are added."),
+        typer.Option(
+            "--exact/--no-exact", help="Exact proportions; images may change their split when others are added."
+        ),
     ] = None,
     engine: Annotated[str | None, typer.Option(help="What computes the features: openvino or keras.")] = None,
     precision: Annotated[str | None, typer.Option(help="auto, f32 or bf16.")] = None,
@@ -60,7 +62,9 @@ def train(
     batch_size: Annotated[int | None, typer.Option()] = None,
     standard: Annotated[
         bool | None,
-        typer.Option("--standard", help="Recompute F(x) in every epoch through Keras: slow, for comparison."),
+        typer.Option(
+            "--standard/--no-standard", help="Recompute F(x) in every epoch through Keras: slow, for comparison."
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
@@ -72,7 +76,7 @@ def train(
         "images": {
             "source": images,
             "path": path,
-            "classes": classes.split(",") if classes else None,
+            "classes": classes.split(",") if classes is not None else None,
             "validation": validation,
             "test": test,
             "exact": exact,
@@ -98,6 +102,10 @@ def train(
         values = _settings_of(resume)
     else:
         values = read_config(config) if config is not None else {}
+        if strange := [name for name in given if not isinstance(values.get(name, {}), dict)]:
+            raise InputError(
+                f"{config} cannot be used.", expected=f"a table [{strange[0]}]", received=repr(values[strange[0]])
+            )
         for section, options in given.items():
             values[section] = {**values.get(section, {}), **{k: v for k, v in options.items() if v is not None}}
         if seed is not None:
@@ -123,6 +131,12 @@ def _settings_of(resume: Path) -> dict[str, Any]:
     from regraft.runs.config import read_config
     from regraft.runs.folder import RunFolder
 
+    if not (resume / "config.toml").is_file():
+        raise InputError(
+            f"{resume} is no run that was begun.",
+            expected="a folder made by `regraft train`, with config.toml in it",
+            received="no such folder" if not resume.is_dir() else "a folder without config.toml",
+        )
     if RunFolder(resume).complete:
         raise InputError(f"{resume} is finished: there is nothing to resume.")
     return read_config(resume / "config.toml")
@@ -139,6 +153,7 @@ def show_numbers(run: RunFolder, metrics: dict[str, Any]) -> None:
     if counts["skipped"]:
         say(f"Left out   {counts['skipped']} files, each with its reason in {run.path / 'skipped.csv'}")
     say(f"Backbone   {backbone['name']}, {backbone['features']} features an image, {backbone['precision']}")
-    say(f"Head       {chosen['label']}, {chosen['epoch']} epochs (the best of {chosen['heads']} on validation)")
+    epochs = f"{chosen['epoch']} epoch{'' if chosen['epoch'] == 1 else 's'}"
+    say(f"Head       {chosen['label']}, {epochs} (the best of {chosen['heads']} on validation)")
     for warning in metrics["warnings"]:
         note(f"Warning: {warning}")

@@ -23,6 +23,8 @@ def extract(archive: Path, top: str, target: Path, check: Callable[[Path], None]
     Only plain files are written; a link, a device, or a name that leads out of the archive refuses the whole archive.
     Zip checks every file's CRC as it is read. `check` sees the folder before it gets its name, and may raise.
 
+    Where `target` is made by another process in the meantime, that one stays.
+
     Raises:
         InputError: the archive is damaged, unsafe, or lacks the folder; `target` is then not there.
     """
@@ -37,7 +39,12 @@ def extract(archive: Path, top: str, target: Path, check: Callable[[Path], None]
         if not (unfinished / top).is_dir():
             raise InputError(f"{archive} does not hold the folder {top}/.", hint=f"delete {archive} and fetch it again")
         check(unfinished / top)
-        (unfinished / top).rename(target)
+        try:
+            (unfinished / top).rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+            # Another process has unpacked the same archive in the meantime: that one stays.
     except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise InputError(
             f"{archive} is damaged.", received=str(error), hint="delete it and run the same command again"

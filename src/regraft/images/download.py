@@ -15,6 +15,7 @@ from typing import Any
 from regraft._files import sha256_of_file
 from regraft._progress import progress
 from regraft.errors import InputError
+from regraft.images._locking import locked
 
 _CHUNK = 1 << 18
 _TRIES = 3
@@ -28,7 +29,8 @@ def download(
 
     What has arrived lies in `PATH.part` until it is whole, so that a broken download goes on where it stopped, within
     this call and in the next; a server that cannot resume sends all of it again. The file gets its name
-    only when its size and its hash are right.
+    only when its size and its hash are right. Of several processes that want the same file, one fetches it and the
+    others wait for it.
 
     Args:
         url: http or https.
@@ -46,19 +48,21 @@ def download(
         return path
     part = path.with_name(f"{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        size = _size_on_server(url) if size is None else size
-        with progress(f"Downloading {what}", size, unit="bytes") as advance:
-            _fetch_all(url, part, size, advance)
+        with locked(path, what):
+            if path.exists():  # another process has fetched it while this one waited
+                return path
+            size = _size_on_server(url) if size is None else size
+            with progress(f"Downloading {what}", size, unit="bytes") as advance:
+                _fetch_all(url, part, size, advance)
+            try:
+                hint = f"run the same command again; if that does not help, {by_hand(url, path)}"
+                check_file(part, size=size, sha256=sha256, md5=md5, hint=hint)
+            except InputError:
+                part.unlink()
+                raise
+            part.replace(path)
     except (OSError, http.client.HTTPException) as error:
         raise _cannot_fetch(error, url, path, part, what) from error
-    try:
-        hint = f"run the same command again; if that does not help, {by_hand(url, path)}"
-        check_file(part, size=size, sha256=sha256, md5=md5, hint=hint)
-    except InputError:
-        part.unlink()
-        raise
-    part.replace(path)
     return path
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from regraft.errors import InputError
+from regraft.images._assembly import assemble, check_asked
 from regraft.images._hashing import Candidate, hash_images, why
 from regraft.images._printable import printable
-from regraft.images.duplicates import drop_duplicates
 from regraft.images.labelled import ImageCollection, SkippedFile, Split
 
 IMAGE_EXTENSIONS = frozenset(
@@ -30,11 +30,15 @@ SPLIT_WORDS: dict[str, Split] = {
 LAYOUT = "a folder for each class, the images inside: FOLDER/daisy/1.jpg, FOLDER/roses/2.jpg, …"
 """What `scan_folder` reads, for messages."""
 
+OUTSIDE = "not in the folder of a class"
+"""The reason of files that lie beside the class folders."""
+
 _IF_PILLOW_CAN = {".avif": "AVIF", ".heic": "HEIF", ".heif": "HEIF"}
+_RUN_FILES = ("environment.json", "config.toml")  # every run folder has both, from its first moment on
 _LEFT_BY_SYSTEMS = frozenset(("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "$recycle.bin"))
 
 
-def scan_folder(path: Path) -> ImageCollection:
+def scan_folder(path: Path, classes: Collection[str] | None = None, *, name: str | None = None) -> ImageCollection:
     """The images under a folder, each labelled by the folder it lies in.
 
     The first level names the classes; images may lie deeper. Where the folder holds `train` and besides it nothing but
@@ -43,28 +47,34 @@ def scan_folder(path: Path) -> ImageCollection:
     decoded is seen when it is read.
 
     Whatever is left out is in `skipped` with the reason: hidden files and folders, what operating systems leave
-    behind, files outside the class folders or without an image's extension, empty files, files and folders that
-    cannot be read, duplicates (see `drop_duplicates`). Bytes in names that are no UTF-8 show as `\\udcff`.
+    behind, folders of runs (what regraft itself has written), files outside the class folders or without an image's
+    extension, class folders without images, empty files, files and folders that cannot be read, duplicates (see
+    `drop_duplicates`). Bytes in names that are no UTF-8 show as `\\udcff`.
+
+    Args:
+        path: the folder.
+        classes: read only the folders of these classes; None for all.
+        name: of the collection; None takes the folder's.
 
     Raises:
-        InputError: the folder is missing or cannot be read, or it mixes folders of splits with others.
+        InputError: the folder is missing or cannot be read, it mixes folders of splits with others, or it has no folder
+            of one of `classes`.
     """
-    scan = _Scan(os.fspath(path))
-    found, unread = hash_images(sorted(scan.candidates(), key=lambda candidate: candidate.name))
-    images, duplicates = drop_duplicates(found)
-    return ImageCollection(
-        name=printable(Path(path).resolve().name) or "images",
-        images=tuple(images),
-        skipped=tuple(sorted((*scan.skipped, *unread, *duplicates), key=lambda file: (file.name, file.reason))),
-        classes=tuple(sorted({image.label for image in images})),
-    )
+    name = name or printable(Path(path).resolve().name) or "images"
+    scan = _Scan(os.fspath(path), classes)
+    candidates = sorted(scan.candidates(), key=lambda candidate: candidate.name)
+    check_asked(name, classes, scan.labels)  # before the long work
+    found, unread = hash_images(candidates)
+    return assemble(name, found, (*scan.skipped, *unread), scan.labels, classes)
 
 
 class _Scan:
     """One walk through a folder, which notes what it leaves out."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, classes: Collection[str] | None) -> None:
         self.root = root
+        self.classes = classes
+        self.labels: set[str] = set()  # of every class folder, asked for or not
         self.skipped: list[SkippedFile] = []
 
     def candidates(self) -> Iterator[Candidate]:
@@ -110,46 +120,61 @@ class _Scan:
     def _folders(self, parent: str) -> dict[str, str]:
         """Name and path of the folders in one that holds nothing else of use."""
         folders = {}
-        for name, path, is_folder in self._entries(parent):
+        for name, path, is_folder in self._entries(parent) or ():
             if is_folder:
                 folders[name] = path
             else:
-                self._skip(path, "not in the folder of a class")
+                self._skip(path, OUTSIDE)
         return folders
 
-    def _class_folder(self, label: str, folder: str, split: Split | None, above: list[str]) -> Iterator[Candidate]:
+    def _class_folder(self, name: str, folder: str, split: Split | None, above: list[str]) -> Iterator[Candidate]:
+        label = printable(name)
+        if self.classes is not None and label not in self.classes:
+            self.labels.add(label)
+            return
         # Each folder once in a class: a link back up would never end, and a few links among each other last for ages.
         seen = {_identity(upper) for upper in above}
         waiting = deque([folder])
+        found = refused = False
         while waiting:
             current = waiting.popleft()
             try:
                 identity = _identity(current)
             except OSError as error:
                 self._skip(current, why(error))
+                refused = refused or current == folder
                 continue
             if identity in seen:
                 self._skip(current, "a link to a folder that is read already (a loop)")
+                if current == folder:
+                    return  # the link of a loop names no class
                 continue
             seen.add(identity)
-            for name, path, is_folder in self._entries(current):
+            entries = self._entries(current)
+            refused = refused or (entries is None and current == folder)
+            for entry_name, path, is_folder in entries or ():
                 if is_folder and os.path.islink(path):  # noqa: PTH114
                     waiting.append(path)  # last: a real folder keeps its own name
                 elif is_folder:
                     waiting.appendleft(path)
-                elif reason := _no_candidate(name):
+                elif reason := _no_candidate(entry_name):
                     self._skip(path, reason)
                 else:
-                    yield Candidate(self._name(path), printable(label), Path(path), split)
+                    found = True
+                    yield Candidate(self._name(path), label, Path(path), split)
+        self.labels.add(label)
+        if not found and not refused:  # else the reason is noted already
+            self._skip(folder, "class folder without images")
 
-    def _entries(self, folder: str) -> Iterator[tuple[str, str, bool]]:
-        """Name, path and whether it is a folder, of what may be used; the rest is noted."""
+    def _entries(self, folder: str) -> list[tuple[str, str, bool]] | None:
+        """Name, path and whether it is a folder, of what may be used; the rest is noted. None if it cannot be read."""
         try:
             with os.scandir(folder) as scan:
                 entries = sorted(scan, key=lambda entry: entry.name)
         except OSError as error:
             self._skip(folder, why(error))
-            return
+            return None
+        usable = []
         for entry in entries:
             try:
                 is_folder, is_file = entry.is_dir(), entry.is_file()
@@ -160,12 +185,37 @@ class _Scan:
                 self._skip(entry.path, "a hidden folder" if is_folder else "a hidden file")
             elif entry.name.lower() in _LEFT_BY_SYSTEMS:
                 self._skip(entry.path, "left by the operating system")
+            elif is_folder and (what := _made_by_regraft(entry.path)):
+                self._skip(entry.path, what)
             elif is_folder or is_file:
-                yield entry.name, entry.path, is_folder
+                usable.append((entry.name, entry.path, is_folder))
             elif entry.is_symlink():
                 self._skip(entry.path, "a link to nothing")
             else:
                 self._skip(entry.path, "not a regular file")
+        return usable
+
+
+def _made_by_regraft(folder: str) -> str | None:
+    """What a folder is, if regraft has written it: its figures and models are no images of a class."""
+    if _is_run(folder):
+        return "the folder of a run"
+    try:
+        with os.scandir(folder) as scan:
+            runs = 0
+            for entry in scan:
+                if entry.name.startswith("."):
+                    continue
+                if not _is_run(entry.path):
+                    return None
+                runs += 1
+    except OSError:
+        return None  # whoever reads it will say so
+    return "a folder of runs" if runs else None
+
+
+def _is_run(folder: str) -> bool:
+    return all(os.path.isfile(os.path.join(folder, name)) for name in _RUN_FILES)  # noqa: PTH113, PTH118
 
 
 def _identity(folder: str) -> tuple[int, int]:

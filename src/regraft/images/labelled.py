@@ -49,13 +49,17 @@ class ImageCollection:
 
     Attributes:
         name: a short name for messages and the report (`photos`, `digits`).
+        skipped: what was left out, and why.
         classes: sorted class names; the position of a name is the class index everywhere.
+        lost_classes: sorted labels that were found, as class folders or in a manifest, and have no usable image; why,
+            is in `skipped`.
     """
 
     name: str
     images: tuple[LabelledImage, ...]
     skipped: tuple[SkippedFile, ...] = ()
     classes: tuple[str, ...] = ()
+    lost_classes: tuple[str, ...] = ()
 
 
 def sha256_of_pixels(pixels: npt.NDArray[np.uint8]) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from regraft.errors import InputError
+from regraft.images._assembly import assemble, check_asked
 from regraft.images._hashing import Candidate, hash_images
 from regraft.images._printable import printable
-from regraft.images.duplicates import drop_duplicates
 from regraft.images.folders import SPLIT_WORDS
 from regraft.images.labelled import ImageCollection, SkippedFile, Split
 
@@ -19,7 +19,7 @@ MANIFEST_SUFFIXES = (".csv", ".jsonl")
 _COLUMNS = "file_name,label[,split][,group]"
 
 
-def read_manifest(path: Path) -> ImageCollection:
+def read_manifest(path: Path, classes: Collection[str] | None = None) -> ImageCollection:
     """The images a manifest lists.
 
     A CSV file with a header line, or one JSON object per line (`.jsonl`), in UTF-8. Columns: `file_name`, relative to
@@ -29,27 +29,37 @@ def read_manifest(path: Path) -> ImageCollection:
     Rows without a file name or a label, missing, empty and unreadable files and duplicates are in `skipped`, with the
     reason.
 
+    Args:
+        path: the manifest.
+        classes: keep only these labels, and of `skipped` what has one of them or none; None for all.
+
     Raises:
-        InputError: the manifest cannot be read, lacks a column or has no rows, a split is none of the words above, or
-            not one of its files is there.
+        InputError: one of `classes` is no label there; the manifest cannot be read, lacks a column or has no rows, a
+            split is none of the words above, or not one of its files is there.
     """
     path = Path(path)
     candidates: list[Candidate] = []
     skipped: list[SkippedFile] = []
+    labels: set[str] = set()
     lines = 0
     for line, row in _rows(path):
         lines += 1
         name, label, group, word = (_text(row, key, path, line) for key in ("file_name", "label", "group", "split"))
-        label, group, split = label.strip(), group.strip(), _split(word, path, line)
+        label, group, split = printable(label.strip()), group.strip(), _split(word, path, line)
+        if label:
+            labels.add(label)
+        if label and classes is not None and label not in classes:
+            continue
         if not name.strip():
             skipped.append(SkippedFile(f"line {line}", "no file_name"))
         elif not label:
             skipped.append(SkippedFile(printable(name), f"no label (line {line})"))
         else:
             place = path.parent / name
-            candidates.append(Candidate(printable(name), printable(label), place, split, printable(group) or None))
+            candidates.append(Candidate(printable(name), label, place, split, printable(group) or None))
     if not lines:
         raise InputError(f"The manifest {path} has no rows.", expected=f"a row for each image: {_COLUMNS}")
+    check_asked(printable(path.stem), classes, labels)  # before the long work
     found, unread = hash_images(sorted(candidates, key=lambda candidate: candidate.name))
     if candidates and not found and all(file.reason == "no such file" for file in unread):
         raise InputError(
@@ -58,13 +68,7 @@ def read_manifest(path: Path) -> ImageCollection:
             received=", ".join(repr(file.name) for file in unread[:3]) + (", …" if len(unread) > 3 else ""),
             hint="move the manifest to the folder its names start from, or correct the names",
         )
-    images, duplicates = drop_duplicates(found)
-    return ImageCollection(
-        name=printable(path.stem),
-        images=tuple(images),
-        skipped=tuple(sorted((*skipped, *unread, *duplicates), key=lambda file: (file.name, file.reason))),
-        classes=tuple(sorted({image.label for image in images})),
-    )
+    return assemble(printable(path.stem), found, (*skipped, *unread), labels, classes)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from regraft._files import cache_folder
+from regraft._files import cache_folder, explained_disk_errors
 from regraft.errors import InputError
+from regraft.images._assembly import assemble
 from regraft.images._idx import read_idx
-from regraft.images.duplicates import drop_duplicates
+from regraft.images._locking import locked
+from regraft.images._printable import printable
 from regraft.images.folders import scan_folder
 from regraft.images.labelled import ImageCollection, LabelledImage, Split, sha256_of_pixels
 
@@ -111,7 +113,7 @@ NAMED_SETS: dict[str, NamedSet] = {
 """The data sets known by a name."""
 
 
-def open_named(name: str, path: Path | None = None) -> ImageCollection:
+def open_named(name: str, path: Path | None = None, classes: Collection[str] | None = None) -> ImageCollection:
     """A named data set, from a local copy if there is one, else from its official home.
 
     `digits` comes with scikit-learn (its 0…16 scaled to 0…255); the others are looked for in `path`, if given, else in
@@ -121,25 +123,33 @@ def open_named(name: str, path: Path | None = None) -> ImageCollection:
 
     Args:
         name: one of `NAMED_SETS`.
-        path: the folder of a local copy: of class folders, or, for `mnist`, of the four IDX files, compressed or not.
+        path: the folder of a local copy: of class folders, or, for `mnist`, of the four IDX files, compressed or not;
+            None for `digits`, which has no files.
+        classes: keep only these; None for all.
 
     Raises:
-        InputError: the name is unknown, the local copy is not what it should be, or the set is not on this machine and
-            cannot be downloaded; the message says how to copy it by hand.
+        InputError: the name is unknown, it has none of one of `classes`, the local copy is not what it should be, or
+            the set is not on this machine and cannot be downloaded; the message says how to copy it by hand.
     """
     if name not in NAMED_SETS:
         raise InputError(f"No data set is called {name!r}.", expected=", ".join(NAMED_SETS), received=repr(name))
+    if path is not None and not NAMED_SETS[name].files:
+        raise InputError(
+            f"{name} is embedded: it comes with an installed package and is read from no folder.",
+            received=printable(str(path)),
+            hint=f"leave the path out, or give the folder alone: {printable(str(path))}",
+        )
     if path is not None and not path.is_dir():
         raise InputError(f"There is no local copy of {name} at {path}.", expected="a folder")
     if name == "digits":
-        return _digits()
+        return _collection("digits", _digits(), classes)
     named = NAMED_SETS[name]
     folder = path or _cached(named)
     if name == "mnist":
-        return _mnist(folder)
+        return _collection("mnist", _mnist(folder), classes)
     if (folder / named.folder).is_dir():  # the folder the archive was unpacked in
         folder = folder / named.folder
-    return replace(scan_folder(folder), name=name)
+    return scan_folder(folder, classes, name=name)
 
 
 def is_mnist_folder(path: Path) -> bool:
@@ -149,8 +159,7 @@ def is_mnist_folder(path: Path) -> bool:
 
 def _cached(named: NamedSet) -> Path:
     """The set's folder in the cache, filled where it is empty."""
-    from regraft.images._archives import extract  # these two bring half of the standard library's network and archives
-    from regraft.images.download import by_hand, check_file, download
+    from regraft.images.download import download  # brings half of the standard library's network modules
 
     folder = cache_folder() / "datasets" / named.name
     if not named.folder:
@@ -161,36 +170,45 @@ def _cached(named: NamedSet) -> Path:
         return folder
     target = folder / named.folder
     if not target.is_dir():
-        (file,) = named.files
-        archive = folder / file.name
-        if archive.exists():  # copied by hand: not checked yet, and not ours to delete
-            check_file(archive, size=file.size, sha256=file.sha256, hint=f"delete it, or {by_hand(file.url, archive)}")
-            extract(archive, named.folder, target, named.check)
-        else:
-            download(file.url, archive, size=file.size, sha256=file.sha256, what=named.name)
-            extract(archive, named.folder, target, named.check)
-            archive.unlink()
+        with explained_disk_errors(target), locked(target, named.name):
+            if not target.is_dir():  # nobody made it while this process waited
+                _unpack(named, folder, target)
     return target
 
 
-def _digits() -> ImageCollection:
+def _unpack(named: NamedSet, folder: Path, target: Path) -> None:
+    """Makes `target` of the set's archive, which is downloaded if it is not there."""
+    from regraft.images._archives import extract
+    from regraft.images.download import by_hand, check_file, download
+
+    (file,) = named.files
+    archive = folder / file.name
+    if archive.exists():  # copied by hand: not checked yet, and not ours to delete
+        check_file(archive, size=file.size, sha256=file.sha256, hint=f"delete it, or {by_hand(file.url, archive)}")
+        extract(archive, named.folder, target, named.check)
+    else:
+        download(file.url, archive, size=file.size, sha256=file.sha256, what=named.name)
+        extract(archive, named.folder, target, named.check)
+        archive.unlink(missing_ok=True)
+
+
+def _digits() -> list[LabelledImage]:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
     pixels = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
-    images = [
+    return [
         LabelledImage(f"digits/{index:04d}", str(label), sha256_of_pixels(image), image)
         for index, (image, label) in enumerate(zip(pixels, bunch.target, strict=True))
     ]
-    return _collection("digits", images)
 
 
-def _mnist(folder: Path) -> ImageCollection:
+def _mnist(folder: Path) -> list[LabelledImage]:
     images = [
         *_mnist_part(folder, _TRAIN_IMAGES, _TRAIN_LABELS, "train"),
         *_mnist_part(folder, _TEST_IMAGES, _TEST_LABELS, "test"),
     ]
-    return _collection("mnist", sorted(images, key=lambda image: image.name))
+    return sorted(images, key=lambda image: image.name)
 
 
 def _mnist_part(folder: Path, images_name: str, labels_name: str, split: Split) -> list[LabelledImage]:
@@ -223,6 +241,7 @@ def _idx_file(folder: Path, name: str) -> Path | None:
     return next((file for file in (folder / name, folder / f"{name}.gz") if file.is_file()), None)
 
 
-def _collection(name: str, images: list[LabelledImage]) -> ImageCollection:
-    stay, duplicates = drop_duplicates(images)
-    return ImageCollection(name, tuple(stay), tuple(duplicates), tuple(sorted({image.label for image in stay})))
+def _collection(name: str, images: Sequence[LabelledImage], classes: Collection[str] | None) -> ImageCollection:
+    labels = {image.label for image in images}
+    kept = [image for image in images if classes is None or image.label in classes]
+    return assemble(name, kept, (), labels, classes)

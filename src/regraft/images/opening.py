@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from regraft.errors import InputError
 from regraft.images._printable import printable
-from regraft.images.folders import IMAGE_EXTENSIONS, LAYOUT, scan_folder
+from regraft.images.folders import IMAGE_EXTENSIONS, LAYOUT, OUTSIDE, scan_folder
 from regraft.images.labelled import ImageCollection
 from regraft.images.manifests import MANIFEST_SUFFIXES, read_manifest
 from regraft.images.named import NAMED_SETS, is_mnist_folder, open_named
@@ -28,28 +27,28 @@ def open_images(
     Args:
         spec: a folder, a manifest, or a name of `NAMED_SETS`.
         path: the folder of a local copy of a named set.
-        classes: keep only these; images of others are no part of the collection, and not in `skipped` either.
+        classes: keep only these, blanks around a name aside; what belongs to others is no part of the collection, not
+            in `skipped` either, and no duplicate of anything.
         minimum_classes: how many classes there must be: 2 to train, 1 to evaluate.
 
     Raises:
-        InputError: there is no such thing, it has no images, or too few classes, or none of one of `classes`.
+        InputError: there is no such thing, it has no images, or too few classes, or no class called like one of
+            `classes`. Classes that are there but have no usable image are in `lost_classes`.
     """
-    collection = _open(spec, path)
-    if classes is not None:
-        collection = _only(collection, classes)
+    collection = _open(spec, path, None if classes is None else _asked(classes))
     if not collection.images:
         raise _no_images(collection, spec)
     if len(collection.classes) < minimum_classes:
         raise InputError(
             f"There is only one class in {_shown(spec)}: nothing to tell apart.",
             expected=f"at least two classes: {LAYOUT}",
-            received=f"{len(collection.images)} images of '{collection.classes[0]}'",
+            received=f"{len(collection.images)} images of '{collection.classes[0]}'" + _and_lost(collection),
             hint="add a folder with images of something else" if classes is None else "ask for a second class",
         )
     return collection
 
 
-def _open(spec: str | Path, path: Path | None) -> ImageCollection:
+def _open(spec: str | Path, path: Path | None, classes: Sequence[str] | None) -> ImageCollection:
     text = os.fspath(spec)
     place = Path(text).expanduser()
     may_be_name = isinstance(spec, str) and "/" not in text and os.sep not in text
@@ -61,25 +60,32 @@ def _open(spec: str | Path, path: Path | None) -> ImageCollection:
                 received=_shown(spec),
                 hint=f"give the folder alone: {printable(str(path))}",
             )
-        return open_named(text, path)
+        return open_named(text, path, classes)
     if text and place.is_dir():
-        return open_named("mnist", place) if is_mnist_folder(place) else scan_folder(place)
+        return open_named("mnist", place, classes) if is_mnist_folder(place) else scan_folder(place, classes)
     if place.suffix.lower() in MANIFEST_SUFFIXES and place.exists():
-        return read_manifest(place)
+        return read_manifest(place, classes)
     if may_be_name and text in NAMED_SETS:
-        return open_named(text)
+        return open_named(text, classes=classes)
     raise _not_found(text, place, may_be_name)
 
 
-def _only(collection: ImageCollection, classes: Sequence[str]) -> ImageCollection:
-    if missing := [name for name in classes if name not in collection.classes]:
+def _asked(classes: Sequence[str]) -> list[str]:
+    names = [name.strip() for name in classes]
+    if not names or not all(names):
         raise InputError(
-            f"{collection.name} has no class {', '.join(repr(name) for name in missing)}.",
-            expected=f"some of {', '.join(collection.classes)}",
-            received=", ".join(classes),
+            "The classes to keep lack a name.",
+            expected="at least one name, none of them empty: daisy,roses",
+            received=repr(",".join(classes)) if names else "an empty list",
+            hint="leave the option out to keep all classes",
         )
-    kept = tuple(image for image in collection.images if image.label in classes)
-    return replace(collection, images=kept, classes=tuple(sorted(set(classes))))
+    return list(dict.fromkeys(names))
+
+
+def _and_lost(collection: ImageCollection) -> str:
+    lost = [f"'{label}'" for label in collection.lost_classes]
+    more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
+    return f", no usable image of {', '.join(lost[:5])}{more}" if lost else ""
 
 
 def _not_found(text: str, place: Path, may_be_name: bool) -> InputError:
@@ -121,7 +127,7 @@ def _no_images(collection: ImageCollection, spec: str | Path) -> InputError:
     loose = [
         file.name
         for file in collection.skipped
-        if "/" not in file.name and Path(file.name).suffix.lower() in IMAGE_EXTENSIONS
+        if file.reason == OUTSIDE and "/" not in file.name and Path(file.name).suffix.lower() in IMAGE_EXTENSIONS
     ]
     if loose:
         return InputError(

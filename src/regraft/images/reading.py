@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -88,9 +89,14 @@ def _pixels_of_array(array: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 def _content(path: Path) -> bytes:
     try:
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
+            raise UnreadableImageError("not a regular file: a folder")
+        if not stat.S_ISREG(kind):  # opening a pipe nobody writes to would wait for ever, a device may never end
+            raise UnreadableImageError("not a regular file")
         return path.read_bytes()
-    except IsADirectoryError:
-        raise UnreadableImageError("a folder, not an image") from None
+    except UnreadableImageError:
+        raise
     except FileNotFoundError:
         raise UnreadableImageError("no such file") from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name

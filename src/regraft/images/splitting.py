@@ -129,9 +129,9 @@ def _given_splits(images: Sequence[LabelledImage]) -> list[Split | None]:
         named = [f"'{group}' in {' and '.join(sorted(of_group[group]))}" for group in straddling]
         raise InputError(
             f"The group '{straddling[0]}' lies in two splits: what is measured on one was learnt from the other.",
-            expected="every group in one split",
+            expected="every group in one split, equal images counted to one group",
             received=_first(named),
-            hint="give all images of a group the same split, or leave their split empty",
+            hint="give all images of a group, and all copies of an image, the same split, or leave their split empty",
         )
     return [image.split or next(iter(of_group.get(image.group or "", ())), None) for image in images]
 

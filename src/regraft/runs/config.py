@@ -69,12 +69,27 @@ class TrainConfig(_Section):
         head = self.head
         seeds = range(self.seed, self.seed + head.repeats)
         default = default_grid()
+        momenta = head.momentum or (default[0].momentum,)
         return grid(
             head.learning_rate or tuple(setting.learning_rate for setting in default),
-            head.momentum or (default[0].momentum,),
-            head.nesterov or (default[0].nesterov,),
+            momenta,
+            head.nesterov or ((default[0].nesterov,) if any(momenta) else (False,)),
             head.weight_decay or (default[0].weight_decay,),
             seeds,
+        )
+
+    def with_absolute_paths(self) -> TrainConfig:
+        """The same, so that it means the same in every folder: what is a path here becomes an absolute one."""
+        source, backbone = Path(self.images.source).expanduser(), Path(self.backbone.name).expanduser()
+        images = {"source": str(source.absolute()) if source.exists() else self.images.source}
+        base = {"name": str(backbone.absolute()) if backbone.exists() else self.backbone.name}
+        paths: dict[str, Any] = {"path": self.images.path, "weights": self.backbone.weights}
+        absolute = {name: path and path.expanduser().absolute() for name, path in paths.items()}
+        return self.model_copy(
+            update={
+                "images": self.images.model_copy(update={**images, "path": absolute["path"]}),
+                "backbone": self.backbone.model_copy(update={**base, "weights": absolute["weights"]}),
+            }
         )
 
 

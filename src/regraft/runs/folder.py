@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ class RunFolder:
     @property
     def complete(self) -> bool:
         """Whether the run went through to its report."""
-        return self.report.is_file() and self.model.is_file() and (self.path / "metrics.json").is_file()
+        written = self.report.is_file() and self.model.is_file() and (self.path / "metrics.json").is_file()
+        return written and "report" in self.metrics()["seconds"]
 
     def config(self) -> TrainConfig:
         """What the run was asked to do."""
@@ -53,7 +55,8 @@ class RunFolder:
 
     def metrics(self) -> dict[str, Any]:
         """The content of `metrics.json`."""
-        return dict(json.loads(self._text("metrics.json")))
+        with self._undamaged("metrics.json"):
+            return dict(json.loads(self._text("metrics.json")))
 
     def classes(self) -> list[str]:
         """The class names in the order of the model's outputs."""
@@ -68,17 +71,32 @@ class RunFolder:
         import pyarrow.parquet as pq
 
         self._require(f"{name}.parquet")
-        return pq.read_table(self.path / f"{name}.parquet")
+        with self._undamaged(f"{name}.parquet"):
+            return pq.read_table(self.path / f"{name}.parquet")
 
     def history(self) -> list[dict[str, Any]]:
         """The rows of `history.jsonl`: one for each phase, head and epoch."""
-        return [json.loads(line) for line in self._text("history.jsonl").splitlines()]
+        with self._undamaged("history.jsonl"):
+            return [json.loads(line) for line in self._text("history.jsonl").splitlines()]
 
     def skipped(self) -> list[SkippedFile]:
         """What was left out, and why."""
         rows = csv.reader(io.StringIO(self._text("skipped.csv"), newline=""))
         next(rows)
         return [SkippedFile(*row) for row in rows]
+
+    @contextmanager
+    def _undamaged(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, KeyError, OSError) as error:  # json's and Arrow's own errors are ValueErrors
+            if isinstance(error, InputError):
+                raise
+            raise InputError(
+                f"{self.path / name} is damaged.",
+                received=str(error).splitlines()[0],
+                hint="train again: regraft train --config " + str(self.path / "config.toml"),
+            ) from error
 
     def _require(self, name: str) -> None:
         if not (self.path / name).is_file():
@@ -177,19 +195,31 @@ def create_run_folder(path: Path | None, default_name: str) -> RunFolder:
         number = 1
         while True:
             path = Path("runs") / (default_name if number == 1 else f"{default_name}-{number}")
-            try:
-                path.mkdir(parents=True)
-                return RunFolder(path)
-            except FileExistsError:
-                number += 1
+            if not path.exists():
+                with explained_disk_errors(path), suppress(FileExistsError):  # another process may be faster
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.mkdir()
+                    return RunFolder(path)
+            number += 1
+    check_output(path)
+    with explained_disk_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return RunFolder(path)
+
+
+def check_output(path: Path) -> None:
+    """Makes sure that a run can be put into `path`.
+
+    Raises:
+        InputError: it exists and is not an empty folder.
+    """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         unfinished = (path / "config.toml").is_file() and not RunFolder(path).complete
         raise InputError(
             f"{path} exists already; nothing in it was touched.",
             expected="a new or empty folder",
             received="an unfinished run" if unfinished else "a folder with files in it" if path.is_dir() else "a file",
-            hint=f"regraft train --resume {path}" if unfinished else "choose another folder with --output",
+            hint=f"regraft train --resume {path}, or another folder with --output"
+            if unfinished
+            else "choose another folder with --output",
         )
-    with explained_disk_errors(path):
-        path.mkdir(parents=True, exist_ok=True)
-    return RunFolder(path)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from regraft._files import atomic_path
+from regraft._files import write_bytes
 from regraft.errors import InputError
 
 
@@ -38,7 +38,7 @@ class SavedHead:
 
 def write_head(path: Path, head: SavedHead) -> None:
     """Writes a head as safetensors, its facts in the metadata."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     facts = {
         "activation": head.activation,
@@ -47,8 +47,7 @@ def write_head(path: Path, head: SavedHead) -> None:
         "size": list(head.size),
         "precision": head.precision,
     }
-    with atomic_path(path) as temporary:
-        save_file({"kernel": head.kernel, "bias": head.bias}, temporary, {"regraft": json.dumps(facts)})
+    write_bytes(path, save({"kernel": head.kernel, "bias": head.bias}, {"regraft": json.dumps(facts)}))
 
 
 def read_head(path: Path) -> SavedHead:

@@ -47,6 +47,12 @@ class Predictor:
         self.run = run if isinstance(run, RunFolder) else RunFolder(run)
         self.classes = self.run.classes()
         self.head: SavedHead = self.run.head()
+        if len(self.classes) != max(2, len(self.head.bias)):
+            raise InputError(
+                f"{self.run.path / 'labels.txt'} does not fit the run's head.",
+                expected=f"{max(2, len(self.head.bias))} classes",
+                received=str(len(self.classes)),
+            )
 
     @cached_property
     def _engine(self) -> Any:
@@ -102,8 +108,9 @@ class Predictor:
     def evaluate(self, collection: ImageCollection) -> dict[str, Any]:
         """Measures the run on labelled images that it was not made from.
 
-        Images that took part in training or in the choice (by content hash) are left out and counted: measured on
-        them, any classifier looks better than it is. The run's own test images may be among the rest.
+        Images that took part in training or in the choice (by content hash), and others of their groups, are left out
+        and counted: measured on them, any classifier looks better than it is. The run's own test images may be
+        among the rest.
 
         Returns:
             What `evaluate_predictions` gives, with `collection`, `left_out` (images seen before) and `skipped`.
@@ -119,13 +126,10 @@ class Predictor:
                 received=", ".join(unknown),
                 hint="rename the class folders, or name the classes to keep with --classes",
             )
-        splits = self.run.table("splits")
-        seen = {
-            sha256
-            for sha256, split in zip(splits["sha256"].to_pylist(), splits["split"].to_pylist(), strict=True)
-            if split != "test"
-        }
-        fresh = [image for image in collection.images if image.sha256 not in seen]
+        used = [row for row in self.run.table("splits").to_pylist() if row["split"] != "test"]
+        seen = {row["sha256"] for row in used}
+        groups = {row["group"] for row in used} - {None}
+        fresh = [image for image in collection.images if image.sha256 not in seen and image.group not in groups]
         if not fresh:
             raise InputError(
                 f"There is no image in {collection.name} that {self.run.path} was not trained on.",
