@@ -19,9 +19,11 @@ class Engine(Protocol):
     """Runs a base over images.
 
     Attributes:
+        name: in the registry; part of the features' identity.
         precision: what it computes in; part of the features' identity.
     """
 
+    name: str
     precision: Precision
 
     def run(self, images: Iterable[Pixels]) -> npt.NDArray[np.float32]:

@@ -70,7 +70,7 @@ def extract(
     images: Sequence[LabelledImage],
     base: Base,
     *,
-    engine: str = "openvino",
+    engine: str | Engine = "openvino",
     precision: str = "auto",
 ) -> Extracted:
     """Computes the features of the images that are not in the store yet.
@@ -80,19 +80,21 @@ def extract(
     Args:
         images: with their hashes; their labels play no part.
         base: the frozen part.
-        engine: `openvino` or `keras`.
+        engine: `openvino` or `keras`; or one of this base that is open already, which then decides the precision.
         precision: `auto`, `f32` or `bf16`.
 
     Raises:
         InputError: no such engine or precision, the weights are not to be had, or the disk is full.
     """
-    precision = chosen_precision(engine, precision, base)
-    store = open_store(base, engine, precision)
+    name = engine if isinstance(engine, str) else engine.name
+    precision = chosen_precision(engine, precision, base) if isinstance(engine, str) else engine.precision
+    store = open_store(base, name, precision)
     missing = store.missing(image.sha256 for image in images)
     unreadable: dict[str, str] = {}
     if missing:
         todo = list({image.sha256: image for image in images if image.sha256 in missing}.values())
-        unreadable = _fill(store, todo, base, open_engine(engine, base, precision))
+        opened = open_engine(engine, base, precision) if isinstance(engine, str) else engine
+        unreadable = _fill(store, todo, base, opened)
     skipped = [SkippedFile(image.name, unreadable[image.sha256]) for image in images if image.sha256 in unreadable]
     readable = tuple(image for image in images if image.sha256 not in unreadable)
     return Extracted(store, readable, tuple(skipped), len(missing) - len(unreadable), precision)

@@ -35,6 +35,8 @@ class KerasEngine:
         MissingPackageError: none of TensorFlow, PyTorch and JAX is installed.
     """
 
+    name = "keras"
+
     def __init__(self, base: Base, precision: str = "auto") -> None:
         self.precision: Precision = resolved_precision("keras", precision)
         undecided = "keras" not in sys.modules and not os.environ.get("KERAS_BACKEND")

@@ -26,6 +26,8 @@ class OpenVINOEngine:
         InputError: the file is damaged, or the processor does not compute in that precision.
     """
 
+    name = "openvino"
+
     def __init__(self, graph: Path, precision: str = "auto", *, latency: bool = False) -> None:
         import openvino
 

@@ -18,6 +18,7 @@ MAX_PIXELS = 2 * (1024**3 // 4 // 3)
 """No image of more pixels is decoded (178,956,970, where Pillow raises its error against decompression bombs)."""
 
 _JPEG_START = b"\xff\xd8\xff"
+_METADATA = (b"Exif\0\0", b"http://ns.adobe.com/xap/")  # what EXIF and XMP segments begin with
 
 
 def read_image(
@@ -29,8 +30,8 @@ def read_image(
     and of an animation or a multi-page file the first frame is taken. Colour profiles are not applied, nor does
     Keras apply them.
 
-    With `size`, the image is squashed to it: its proportions are not kept. It is shrunk by whole factors with area
-    averaging while it is at least twice the target, then brought to the target by bilinear interpolation. JPEG
+    With `size`, the image is squashed to it: its proportions are not kept. Where it is at least twice the target it is
+    shrunk by whole factors with area averaging, then brought to the target by bilinear interpolation. JPEG
     files of at least twice the target are already decoded smaller, by a scaled inverse DCT (never below the target).
 
     Safe to call from many threads at once; decoding and resizing release the GIL.
@@ -111,16 +112,15 @@ def _check_pixels(width: int, height: int) -> None:
 def _decode_jpeg(data: bytes, target: tuple[int, int] | None) -> tuple[npt.NDArray[np.uint8], int] | None:
     """Pixels not yet upright, and the orientation; None where Pillow is to decide."""
     import simplejpeg
-    from PIL.JpegImagePlugin import JpegImageFile
 
     try:
-        header = JpegImageFile(io.BytesIO(data))
-    except Exception:  # whatever is wrong with this header, Pillow's full reader gives the reason
+        tall, wide, colours, _ = simplejpeg.decode_jpeg_header(data)
+    except ValueError:  # whatever is wrong with this header, Pillow's full reader gives the reason
         return None
-    _check_pixels(*header.size)
-    if header.mode not in ("RGB", "L"):
+    _check_pixels(wide, tall)
+    if colours not in ("YCbCr", "Gray", "RGB"):
         return None
-    orientation = orientation_of(header)
+    orientation = _jpeg_orientation(data)
     height, width = target or (0, 0)
     if orientation >= 5:
         height, width = width, height
@@ -130,6 +130,18 @@ def _decode_jpeg(data: bytes, target: tuple[int, int] | None) -> tuple[npt.NDArr
     except ValueError:
         return None
     return pixels, orientation
+
+
+def _jpeg_orientation(data: bytes) -> int:
+    """The orientation in a JPEG's metadata; Pillow is asked only where there is any that could hold one."""
+    if not any(mark in data for mark in _METADATA):
+        return 1
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    try:
+        return orientation_of(JpegImageFile(io.BytesIO(data)))
+    except Exception:  # broken metadata, in one of many ways, is no reason to lose the picture
+        return 1
 
 
 def _decode_with_pillow(data: bytes) -> tuple[npt.NDArray[np.uint8], int]:
