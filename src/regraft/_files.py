@@ -124,6 +124,11 @@ def error_number(error: BaseException) -> int | None:
     return int(found[1]) if found else None
 
 
+def is_disk_error(error: BaseException) -> bool:
+    """Whether the disk is full or the place must not be written, rather than anything else having gone wrong."""
+    return error_number(error) in (*_FULL, *_REFUSED)
+
+
 def _folder_is_missing(error: Exception, path: Path) -> bool:
     """Whether it is a folder above `path` that could not be made; other missing files are somebody else's matter."""
     name = getattr(error, "filename", None)

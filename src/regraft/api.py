@@ -65,12 +65,9 @@ def predict(run: str | Path, images: Sequence[str | Path]) -> list[dict[str, Any
     Raises:
         InputError: the run is not finished, or none of the files can be read.
     """
-    from regraft.errors import InputError
     from regraft.runs.prediction import Predictor
 
-    answers, skipped = Predictor(Path(run)).predict(images)
-    if skipped and not answers:
-        raise InputError(f"None of the {len(skipped)} images can be read.", received=skipped[0].reason)
+    answers, _ = Predictor(Path(run)).predict(images)
     return [vars(answer) for answer in answers]
 
 

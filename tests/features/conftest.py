@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from engine_pixels import PIXELS
 
 from regraft.backbones.base import Base, open_base
 from regraft.images.labelled import LabelledImage
@@ -27,6 +29,14 @@ def base(session_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Base:
     )
     model.save(path)
     return open_base(str(path))
+
+
+@pytest.fixture(scope="session")
+def expected(base: Base) -> np.ndarray:
+    """What Keras itself gives for `PIXELS`."""
+    from regraft.backbones.networks import base_model
+
+    return np.asarray(base_model(base)(PIXELS))
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from regraft._files import cache_folder, error_number, sha256_of_file
+from regraft._files import cache_folder, is_disk_error, sha256_of_file
 from regraft.backbones.catalogue import CATALOGUE, get_card
 from regraft.backbones.efficientnet_lite import VARIANTS, converted_file, packaged_file, packaged_weights
 from regraft.backbones.names import BackboneName
@@ -112,13 +111,7 @@ def _download(name: BackboneName, official: OfficialFile, include_top: bool) -> 
         download(official.url, target, size=None, sha256=sha256, md5=md5, what=f"{name} weights")
     except InputError as error:
         cause = error.__cause__
-        if cause is not None and error_number(cause) in (
-            errno.ENOSPC,
-            errno.EDQUOT,
-            errno.EACCES,
-            errno.EPERM,
-            errno.EROFS,
-        ):
+        if cause is not None and is_disk_error(cause):
             raise  # the disk's fault, not the network's
         reason = error.received or error.problem
         raise _not_found(name, include_top, reason if cause else f"{error.problem} {reason}") from error

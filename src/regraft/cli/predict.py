@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from regraft.cli._output import note, percent, say, say_json, shown
-from regraft.errors import InputError
 
 
 def predict(
@@ -21,11 +20,6 @@ def predict(
     from regraft.runs.prediction import Predictor
 
     answers, skipped = Predictor(run).predict(images)
-    if skipped and not answers:
-        raise InputError(
-            "None of the images can be read.",
-            received="; ".join(f"{shown(file.name)}: {file.reason}" for file in skipped[:5]),
-        )
     if json:
         say_json(
             {

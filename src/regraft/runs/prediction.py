@@ -82,7 +82,11 @@ class Predictor:
         return head_probabilities(self._engine.run(pixels), self.head.kernel, self.head.bias)
 
     def predict(self, images: Sequence[Path | str]) -> tuple[list[Prediction], list[SkippedFile]]:
-        """Gives the answers for image files, and the files that could not be read, with the reason."""
+        """Gives the answers for image files, and the files that could not be read, with the reason.
+
+        Raises:
+            InputError: none of them can be read.
+        """
         names: list[str] = []
         skipped: list[SkippedFile] = []
 
@@ -97,6 +101,11 @@ class Predictor:
                     yield pixels
 
         probabilities = self.probabilities(readable())
+        if skipped and not names:
+            raise InputError(
+                f"None of the {len(skipped)} images can be read.",
+                received="; ".join(f"{file.name}: {file.reason}" for file in skipped[:5]),
+            )
         return [self._answer(name, row) for name, row in zip(names, probabilities, strict=True)], skipped
 
     def _answer(self, name: str, probabilities: npt.NDArray[np.float32]) -> Prediction:
