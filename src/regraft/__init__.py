@@ -6,21 +6,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from regraft.api import evaluate, predict, train
+    from regraft.api import compare, evaluate, predict, study, train
     from regraft.errors import InputError, RegraftError
     from regraft.images.opening import open_images
     from regraft.images.reading import read_image
     from regraft.runs.folder import RunFolder
+    from regraft.studies.folder import StudyFolder
 
 __version__ = "0.1.0"
 __all__ = [
     "InputError",
     "RegraftError",
     "RunFolder",
+    "StudyFolder",
+    "compare",
     "evaluate",
     "open_images",
     "predict",
     "read_image",
+    "study",
     "train",
 ]
 
@@ -28,10 +32,13 @@ _HOMES = {
     "InputError": "regraft.errors",
     "RegraftError": "regraft.errors",
     "RunFolder": "regraft.runs.folder",
+    "StudyFolder": "regraft.studies.folder",
+    "compare": "regraft.api",
     "evaluate": "regraft.api",
     "open_images": "regraft.images.opening",
     "predict": "regraft.api",
     "read_image": "regraft.images.reading",
+    "study": "regraft.api",
     "train": "regraft.api",
 }
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress(description: str, total: int, unit: str = "images") -> Iterator[Callable[[int], None]]:
+def progress(description: str, total: int, unit: str = "images") -> Iterator[Callable[[float], None]]:
     """Shows a bar while the block runs; the block calls the given function with how many more are done.
 
     Nothing is shown where stderr is no terminal, so that logs and pipes stay clean. `unit="bytes"` counts in MB.

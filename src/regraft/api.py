@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from regraft.runs.config import TrainConfig, make_config
+from regraft.errors import InputError
+from regraft.runs.config import TrainConfig, make_config, read_config
 from regraft.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from regraft.runs.comparing import Comparison
+    from regraft.studies.declaration import Study
+    from regraft.studies.flower_study import FlowerStudy
+    from regraft.studies.folder import StudyFolder
 
 
 def train(
@@ -77,3 +85,128 @@ def evaluate(run: str | Path, images: str | Path) -> dict[str, Any]:
     from regraft.runs.prediction import Predictor
 
     return Predictor(Path(run)).evaluate(open_images(images, minimum_classes=1))
+
+
+def study(
+    what: str | Path,
+    *,
+    images: str | Path | None = None,
+    path: str | Path | None = None,
+    output: str | Path | None = None,
+    backbone: str | None = None,
+    seed: int | None = None,
+    seeds: int | None = None,
+    folds: int | None = None,
+    epochs: int | None = None,
+    standard_epochs: int | None = None,
+    quick: bool = False,
+) -> StudyFolder:
+    """Runs a study and writes its report as a page and as a PDF.
+
+    Args:
+        what: `flowers`, or a TOML file that declares a grid of settings.
+        images: a folder of class folders, a manifest, or a named set, in place of the study's own.
+        path: a local copy of a named set.
+        output: the study folder; the next free name under `studies/` where None.
+        backbone, seed, seeds, folds, epochs: in place of the study's own.
+        standard_epochs, quick: of `flowers`: how much is trained through Keras (`FlowerStudy`).
+
+    Returns:
+        The study folder: `.facts()`, `.results("grid")`, `.recommended`, `.html`, `.pdf`.
+
+    Raises:
+        InputError: says what was expected, what was received and what to do.
+    """
+    where = Path(output) if output is not None else None
+    if str(what) == "flowers":
+        from regraft.studies.flower_study import FlowerStudy
+
+        given = {"backbone": backbone, "seed": seed, "seeds": seeds, "folds": folds, "epochs": epochs}
+        options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        local = Path(path) if path is not None else None
+        source = "flowers" if images is None else images
+        return _finish_flowers(
+            FlowerStudy(source, where, path=local, standard_epochs=standard_epochs, quick=quick, **options)
+        )
+    if quick or standard_epochs is not None:
+        raise InputError("--quick and --standard-epochs belong to the flower study.", received=str(what))
+    if not str(what).endswith(".toml"):
+        raise InputError(
+            f"There is no study called {what}.",
+            expected="flowers, or a TOML file that declares one",
+            received=str(what),
+        )
+    values = read_config(Path(what))
+    given_parts: dict[str, dict[str, Any]] = {
+        "images": {"source": images, "path": path},
+        "backbone": {"name": backbone},
+        "head": {"epochs": epochs},
+    }
+    for section, part in given_parts.items():
+        named = {name: value if isinstance(value, int) else str(value) for name, value in part.items() if value}
+        if named:
+            values[section] = {**values.get(section, {}), **named}
+    values |= {n: v for n, v in {"seed": seed, "seeds": seeds, "folds": folds}.items() if v is not None}
+    from regraft.studies.declaration import make_study
+
+    return _finish_grid(make_study(values), where)
+
+
+def resume_study(folder: str | Path) -> StudyFolder:
+    """Goes on with a study that was begun, and writes its report.
+
+    Raises:
+        InputError: the folder is no such study, or it is finished.
+    """
+    from regraft.studies.folder import StudyFolder
+
+    begun = StudyFolder(folder)
+    settings = begun.settings()
+    if begun.complete and begun.html.is_file() and begun.pdf.is_file():
+        raise InputError(f"{folder} is finished: there is nothing to resume.")
+    if settings.get("kind") == "flowers":
+        from regraft.studies.flower_study import FlowerStudy
+
+        return _finish_flowers(FlowerStudy(resume=begun.path))
+    return _finish_grid(begun.grid("grid")[0], None, begun)
+
+
+def _finish_flowers(begun: FlowerStudy) -> StudyFolder:
+    from regraft.reports.page import write_report
+    from regraft.studies.flowers import run_all
+
+    return _reported(run_all(begun, write_report).folder)
+
+
+def _finish_grid(declared: Study, output: Path | None, resume: StudyFolder | None = None) -> StudyFolder:
+    from regraft.reports.page import write_report
+    from regraft.studies.grid import run_grid
+
+    return _reported(run_grid(declared, output, resume=resume, report_run=write_report))
+
+
+def _reported(folder: StudyFolder) -> StudyFolder:
+    from regraft.reports.study_report import write_study_report
+
+    started = time.perf_counter()
+    write_study_report(folder.path, html=True, pdf=True)
+    spent = time.perf_counter() - started
+    seconds = folder.facts()["seconds"]
+    folder.write_facts(seconds={**seconds, "report": round(spent, 3), "total": round(seconds["total"] + spent, 3)})
+    return folder
+
+
+def compare(runs: Sequence[str | Path], *, split: str = "test", all_pairs: bool = False) -> Comparison:
+    """Compares runs: differences of accuracy with intervals, paired where the images are the same.
+
+    Args:
+        runs: at least two run folders, each compared with the first.
+        split: `test`, or `validation`, the only one that the cells of a study measure.
+        all_pairs: every run against every other.
+
+    Raises:
+        InputError: they cannot be compared.
+    """
+    from regraft.runs.comparing import compare_runs
+
+    return compare_runs(runs, split=split, all_pairs=all_pairs)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from importlib import resources
 
+import pytest
 from matplotlib.figure import Figure
 
 from regraft.reports._svg import COLOURS, figure_style, inline_svg, svg_of
@@ -38,6 +40,12 @@ def test_text_is_text_in_the_readers_font():
 
 def test_every_colour_has_one_role():
     assert len(set(COLOURS.values())) == len(COLOURS)
+
+
+@pytest.mark.parametrize("role", COLOURS)
+def test_the_page_knows_every_role(role):
+    css = (resources.files("regraft.reports") / "templates" / "report.css").read_text(encoding="utf-8")
+    assert len(re.findall(rf"--figure-{role}: ", css.partition("@media")[0])) == 1
 
 
 def test_inline_the_page_gives_the_colours_and_no_text_is_touched():

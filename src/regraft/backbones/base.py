@@ -7,14 +7,14 @@ import json
 import zipfile
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from regraft._files import sha256_of_file
 from regraft.backbones.catalogue import get_card
 from regraft.backbones.names import BackboneName, parse_backbone
-from regraft.backbones.preprocessing import INSIDE, Preprocessing
+from regraft.backbones.preprocessing import INSIDE, SCALINGS, Preprocessing
 from regraft.backbones.weights import Weights, find_weights
 from regraft.errors import InputError
 
@@ -62,17 +62,32 @@ class Base:
         return hashlib.sha256(json.dumps(self.description(), sort_keys=True).encode()).hexdigest()
 
 
-def open_base(spelling: str, *, weights: Path | None = None) -> Base:
+def open_base(spelling: str, *, weights: Path | None = None, scaling: str = "own") -> Base:
     """Gives the base of a backbone by name, or of a saved Keras model by path.
 
     Args:
         spelling: a name of the catalogue (`MobileNetV2-0.35@320`), a `.keras` file, or a run folder with a
             `model.keras`. A saved model must take RGB pixels of 0 to 255, as every model saved by regraft does.
         weights: a weight file for a network of the catalogue; searched for where None.
+        scaling: `own`, the card's preprocessing; or one of `preprocessing.SCALINGS` in its place, to measure what
+            feeding a network wrongly scaled inputs costs. Only a network of the catalogue can be scaled otherwise.
 
     Raises:
-        InputError: no such backbone, no such file, or no weights.
+        InputError: no such backbone, no such file, no weights, or no such scaling.
     """
+    base = _open(spelling, weights)
+    if scaling == "own":
+        return base
+    if base.network is None or scaling not in SCALINGS:
+        raise InputError(
+            "The inputs cannot be scaled so.",
+            expected=f"own, or for a network of the catalogue {' or '.join(SCALINGS)}",
+            received=f"{scaling} for {spelling}",
+        )
+    return replace(base, preprocessing=SCALINGS[scaling])
+
+
+def _open(spelling: str, weights: Path | None) -> Base:
     path = Path(spelling)
     with suppress(OSError):  # a text too long for a path is a (wrong) name
         if (path / "model.keras").is_file():

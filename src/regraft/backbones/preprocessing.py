@@ -68,3 +68,6 @@ INSIDE = Preprocessing("inside", scale=(1.0,) * 3, offset=(0.0,) * 3)
 
 LITE = Preprocessing("lite", scale=(1 / 128,) * 3, offset=(-127 / 128,) * 3)
 """(x - 127) / 128 (EfficientNet-Lite)."""
+
+SCALINGS = {"0 to 1": Preprocessing("0 to 1", scale=(1 / 255,) * 3, offset=(0.0,) * 3), "-1 to 1": TF}
+"""What people feed to any network out of habit; for measuring what that costs (`open_base` with `scaling`)."""

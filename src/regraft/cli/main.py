@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from regraft.cli import backbones, cache, demo, evaluate, predict, train
+from regraft.cli import backbones, cache, compare, demo, evaluate, predict, report, study, train
 from regraft.cli._output import READER_GONE, drop_stdout, note, unwritable_stdout
 from regraft.errors import RegraftError
 
@@ -22,12 +22,18 @@ app = typer.Typer(
 app.command("train")(train.train)
 app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
+app.command("study")(study.study)
+app.command("compare")(compare.compare)
+app.command("report")(report.report)
 app.command("backbones")(backbones.backbones)
 app.command("cache")(cache.cache)
 app.command("demo")(demo.demo)
 
 _STOPPED = 130
-_STOPPED_TEXT = "regraft: stopped. Finished work is kept; `regraft train --resume RUN` goes on with an unfinished run."
+_STOPPED_TEXT = (
+    "regraft: stopped. Finished work is kept; `regraft train --resume RUN` goes on with an unfinished run, "
+    "`regraft study --resume STUDY` with a study."
+)
 _OUR_FAULT = "This is a fault of regraft; please report it with the traceback that REGRAFT_DEBUG=1 shows."
 
 

@@ -5,18 +5,44 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 from regraft.errors import InputError
 from regraft.images.labelled import SPLITS, LabelledImage, Split
 
 _DRAWN: tuple[Split, Split] = ("test", "validation")
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """How images without a given split are drawn."""
+
+    seed: int
+    test_seed: int
+    validation: float
+    test: float
+    folds: int | None
+    fold: int
+
+    def seed_of(self, split: Split) -> int:
+        return self.test_seed if split == "test" else self.seed
+
+
 _NAMED = 5  # classes and groups a message names before it says how many more there are
 
 
 def assign_splits(
-    images: Sequence[LabelledImage], *, seed: int, validation: float = 0.2, test: float = 0.2, exact: bool = False
+    images: Sequence[LabelledImage],
+    *,
+    seed: int,
+    validation: float = 0.2,
+    test: float = 0.2,
+    exact: bool = False,
+    test_seed: int | None = None,
+    folds: int | None = None,
+    fold: int = 0,
 ) -> list[Split]:
     """The split of every image, drawn by a seeded hash of its content.
 
@@ -29,6 +55,11 @@ def assign_splits(
     first for test, then for validation, up to the class's share, rounded half up, at least 1 (the smallest group,
     where none fits). Images may then move when others come.
 
+    For studies: `test_seed` draws the test images with a seed of their own, so that all runs of a study share them
+    whatever their `seed`; the others are then validation images if a second u, of `seed`, is < validation /
+    (1 - test). `folds` cuts what is not test into so many parts by the same draw, and part `fold` validates
+    (cross-validation); with `exact`, the sorted keys of each class go to the parts in turn.
+
     Splits that are given are kept. Where only some are, the missing ones of test and validation are drawn as above from
     the training images and from those without a split; the rest of these train, as a split that is given gets no
     more. Images without a split go with the given split of their group.
@@ -39,15 +70,19 @@ def assign_splits(
         validation: the fraction to validate on, above 0.
         test: the fraction to test on, above 0; both together below 1.
         exact: whether to fill each class's share exactly.
+        test_seed: of the test images; `seed` where None.
+        folds: at least 2; `validation` plays no part then.
+        fold: which part validates, from 0.
 
     Returns:
         A split for each image, in their order.
 
     Raises:
         InputError: a fraction is out of range; there are fewer than two classes; a class has fewer than 3 images or
-            none in some split; a group lies in two given splits.
+            none in some split; a group lies in two given splits; folds are asked for and validation images given.
     """
     _check_fractions(validation, test)
+    _check_folds(folds, fold)
     if len({image.label for image in images}) < 2:
         raise InputError(
             "There is nothing to tell apart.",
@@ -57,16 +92,20 @@ def assign_splits(
     given = _given_splits(images)
     present = {split for split in given if split}
     wanted = [split for split in _DRAWN if split not in present]
+    if folds is not None and "validation" not in wanted:
+        raise InputError(
+            "The collection names its validation images, so there are no folds to draw.",
+            expected="images without a validation split, or no folds",
+        )
     free = [index for index, split in enumerate(given) if split is None or (split == "train" and wanted)]
-    fractions: dict[Split, float] = {"test": test, "validation": validation}
-    if exact:
-        drawn = _fill(images, free, seed, {split: fractions[split] for split in wanted})
-    else:
-        drawn = {index: _draw(_position(images[index], seed), test, validation) for index in free}
+    # Without a test split to draw, the folds take all images; a plain draw leaves the same share to train as ever.
+    drawn_test = test if "test" in wanted or folds is None else 0.0
+    draw = _Draw(seed, seed if test_seed is None else test_seed, validation, drawn_test, folds, fold)
+    drawn = _fill(images, free, draw, wanted) if exact else {index: _drawn(images[index], draw) for index in free}
     splits = [split or "train" for split in given]
     for index, split in drawn.items():
         splits[index] = split if split in wanted else "train"
-    _check_classes(images, splits, drawn=len(wanted) == 2, exact=exact)
+    _check_classes(images, splits, drawn=len(wanted) == 2, exact=exact, folds=folds)
     return splits
 
 
@@ -85,14 +124,21 @@ def _position(image: LabelledImage, seed: int) -> float:
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
-def _draw(u: float, test: float, validation: float) -> Split:
-    if u < test:
+def _drawn(image: LabelledImage, draw: _Draw) -> Split:
+    u = _position(image, draw.test_seed)
+    if u < draw.test:
         return "test"
-    return "validation" if u < test + validation else "train"
+    if draw.folds is None and draw.seed == draw.test_seed:
+        return "validation" if u < draw.test + draw.validation else "train"
+    # Where among the images that are not test it lies, uniform from 0 to 1.
+    rest = (u - draw.test) / (1 - draw.test) if draw.seed == draw.test_seed else _position(image, draw.seed)
+    if draw.folds is None:
+        return "validation" if rest < draw.validation / (1 - draw.test) else "train"
+    return "validation" if int(rest * draw.folds) == draw.fold else "train"
 
 
 def _fill(
-    images: Sequence[LabelledImage], free: Sequence[int], seed: int, fractions: Mapping[Split, float]
+    images: Sequence[LabelledImage], free: Sequence[int], draw: _Draw, wanted: Sequence[Split]
 ) -> dict[int, Split]:
     """Splits of the free images, each class's shares filled with whole groups."""
     classes: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
@@ -100,12 +146,16 @@ def _fill(
         classes[images[index].label][_key(images[index])].append(index)
     chosen: dict[str, Split] = {}  # by key: a group that spans classes is placed by the first of them
     for _, groups in sorted(classes.items()):
-        ordered = sorted(groups, key=lambda key: (_position(images[groups[key][0]], seed), key))
         total = sum(map(len, groups.values()))
-        for later, (split, fraction) in zip(range(len(fractions), 0, -1), fractions.items(), strict=True):
+        for later, split in zip(range(len(wanted), 0, -1), wanted, strict=True):
+            seed = draw.seed_of(split)
+            ordered = sorted(groups, key=lambda key: (_position(images[groups[key][0]], seed), key))
             left = [key for key in ordered if key not in chosen]
+            if split == "validation" and draw.folds is not None:
+                chosen.update(dict.fromkeys(left[draw.fold :: draw.folds], split))
+                continue
             taken = sum(len(groups[key]) for key in ordered if chosen.get(key) == split)
-            share = math.floor(round(total * fraction, 9) + 0.5)
+            share = math.floor(round(total * (draw.test if split == "test" else draw.validation), 9) + 0.5)
             # One image stays for each split still to come, training among them.
             quota = max(1, min(share, taken + sum(len(groups[key]) for key in left) - later))
             for key in left:
@@ -114,7 +164,7 @@ def _fill(
                     taken += len(groups[key])
             if not taken and left:
                 chosen[min(left, key=lambda key: len(groups[key]))] = split
-        for key in ordered:
+        for key in groups:
             chosen.setdefault(key, "train")
     return {index: chosen[_key(images[index])] for index in free}
 
@@ -145,7 +195,18 @@ def _check_fractions(validation: float, test: float) -> None:
         )
 
 
-def _check_classes(images: Sequence[LabelledImage], splits: Sequence[Split], *, drawn: bool, exact: bool) -> None:
+def _check_folds(folds: int | None, fold: int) -> None:
+    if not (fold == 0 if folds is None else folds >= 2 and 0 <= fold < folds):
+        raise InputError(
+            "There is no such fold.",
+            expected="at least 2 folds, counted from 0",
+            received=f"fold {fold} of {'none' if folds is None else folds}",
+        )
+
+
+def _check_classes(
+    images: Sequence[LabelledImage], splits: Sequence[Split], *, drawn: bool, exact: bool, folds: int | None
+) -> None:
     poor = {label: counts for label, counts in count_splits(images, splits).items() if not all(counts.values())}
     if not poor:
         return
@@ -161,6 +222,8 @@ def _check_classes(images: Sequence[LabelledImage], splits: Sequence[Split], *, 
         ways = ["smaller groups", "other fractions", *ways]
     elif not few:
         ways = ["move images between the splits", "give no splits at all", *ways]
+    if not few and folds is not None:
+        ways = ["fewer folds", *ways]
     names = _first([f"'{label}'" for label in few or poor])
     raise InputError(
         f"Fewer than 3 images of {names}." if few else f"Some split has no image of {names}.",

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # One colour for each role, none used twice: inside a page every one of them is replaced by the CSS variable of its
-# role, so that the page decides, for light, dark and print. Blue and vermilion are Okabe and Ito's (2008), which
-# people with any common colour blindness tell apart.
+# role, so that the page decides, for light, dark and print. Hues are Okabe and Ito's (2008), which people with any
+# common colour blindness tell apart; for grey print each of `series` has its own marker too. `heat` is the shade
+# of a heat map's cells, `frozen` and `trained` are the two parts of a network.
 COLOURS = {
     "ink": "#1f2429",
     "muted": "#5b646d",
@@ -25,6 +26,16 @@ COLOURS = {
     "validation": "#0072b2",
     "right": "#0072b3",
     "wrong": "#d55e01",
+    "series1": "#0072b4",
+    "series2": "#c44a00",
+    "series3": "#009e73",
+    "series4": "#b85a90",
+    "series5": "#d39200",
+    "series6": "#42a5e0",
+    "series7": "#3c444b",
+    "heat": "#0072b5",
+    "frozen": "#0072b6",
+    "trained": "#d55e03",
 }
 
 _STYLE: dict[Any, Any] = {

@@ -18,23 +18,31 @@ class _Section(BaseModel):
 
 
 class ImagesConfig(_Section):
-    """Which images, and how they are split."""
+    """Which images, how many of each class (`take_per_class`), and how they are split (`assign_splits`).
+
+    The last three serve studies.
+    """
 
     source: str
     path: Path | None = None
     classes: tuple[str, ...] | None = None
+    per_class: int | None = Field(default=None, ge=1)
     validation: float = Field(default=0.2, gt=0, lt=1)
     test: float = Field(default=0.2, gt=0, lt=1)
     exact: bool = False
+    test_seed: int | None = Field(default=None, ge=0)
+    folds: int | None = Field(default=None, ge=2)
+    fold: int = Field(default=0, ge=0)
 
 
 class BackboneConfig(_Section):
-    """Which base, and what computes it."""
+    """Which base, and what computes it. `scaling` other than `own` feeds the network inputs it was not trained on."""
 
     name: str = DEFAULT_BACKBONE
     weights: Path | None = None
     engine: Literal["openvino", "keras"] = "openvino"
     precision: Literal["auto", "f32", "bf16"] = "auto"
+    scaling: Literal["own", "0 to 1", "-1 to 1"] = "own"
 
 
 class HeadConfig(_Section):

@@ -192,19 +192,24 @@ def create_run_folder(path: Path | None, default_name: str) -> RunFolder:
         InputError: the folder exists and is not empty.
     """
     if path is None:
-        number = 1
-        while True:
-            path = Path("runs") / (default_name if number == 1 else f"{default_name}-{number}")
-            if not path.exists():
-                with explained_disk_errors(path), suppress(FileExistsError):  # another process may be faster
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.mkdir()
-                    return RunFolder(path)
-            number += 1
+        return RunFolder(next_free_folder(Path("runs") / default_name))
     check_output(path)
     with explained_disk_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     return RunFolder(path)
+
+
+def next_free_folder(path: Path) -> Path:
+    """Makes the folder, or the first of `NAME-2`, `NAME-3` … beside it that is free."""
+    number = 1
+    while True:
+        candidate = path if number == 1 else path.with_name(f"{path.name}-{number}")
+        if not candidate.exists():
+            with explained_disk_errors(candidate), suppress(FileExistsError):  # another process may be faster
+                candidate.parent.mkdir(parents=True, exist_ok=True)
+                candidate.mkdir()
+                return candidate
+        number += 1
 
 
 def check_output(path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,20 +14,26 @@ import numpy.typing as npt
 
 from regraft._keras_backend import check_keras_backend
 from regraft._progress import progress
-from regraft.backbones.base import Base, open_base
 from regraft.errors import InputError, RegraftError
-from regraft.evaluation.metrics import evaluate_predictions
-from regraft.features.extraction import Extracted, extract
-from regraft.images.labelled import ImageCollection, LabelledImage, SkippedFile
-from regraft.images.opening import open_images
+from regraft.images.labelled import ImageCollection, LabelledImage
 from regraft.images.reading import read_image
-from regraft.images.splitting import assign_splits
 from regraft.runs.config import TrainConfig
+from regraft.runs.data import RunData, check_activation, draw_splits, find_base, find_images, load_data
 from regraft.runs.environment import describe_environment
+from regraft.runs.fitting import fit_heads
 from regraft.runs.folder import RunFolder, check_output, create_run_folder
-from regraft.runs.head import SavedHead
+from regraft.runs.recording import (
+    backbone_facts,
+    chosen_facts,
+    collection_facts,
+    image_counts,
+    warnings,
+    write_head,
+    write_inputs,
+    write_measured,
+)
 from regraft.training.choice import choose, refit
-from regraft.training.heads import TrainedHeads, head_probabilities, rms_norm, train_heads
+from regraft.training.heads import TrainedHeads, head_probabilities
 
 _CHECKED = 16  # images the joined model is compared on
 # Of a probability, where both compute in f32, and where either may use bf16; a wrong preprocessing or class order gives
@@ -50,23 +56,6 @@ class _Clock:
 
     def so_far(self) -> dict[str, float]:
         return {**self.seconds, "total": round(time.perf_counter() - self.started, 3)}
-
-
-@dataclass(frozen=True)
-class _Data:
-    """The images a run works on, with the rows of their features and their splits."""
-
-    images: tuple[LabelledImage, ...]
-    classes: tuple[str, ...]
-    labels: npt.NDArray[np.int64]
-    features: npt.NDArray[np.float32]
-    splits: npt.NDArray[np.str_]
-
-    def rows(self, *names: str) -> npt.NDArray[np.int64]:
-        return np.flatnonzero(np.isin(self.splits, names))
-
-    def chosen(self, rows: npt.NDArray[np.int64]) -> list[LabelledImage]:
-        return [self.images[row] for row in rows]
 
 
 def train(
@@ -101,65 +90,61 @@ def train(
     if output is not None:
         check_output(output)
     with clock.stage("find"):
-        collection = open_images(config.images.source, path=config.images.path, classes=config.images.classes)
+        collection = find_images(config)
         if resume is not None:
             collection = _as_it_was(collection, RunFolder(resume))
-        _check_activation(collection, config)
-        _split(collection.images, config)
-        base = open_base(config.backbone.name, weights=config.backbone.weights)
+        check_activation(collection.classes, config)
+        draw_splits(collection.images, config)
+        base = find_base(config.backbone)
     with clock.stage("features"):
-        extracted = extract(collection.images, base, engine=config.backbone.engine, precision=config.backbone.precision)
-        skipped = [*collection.skipped, *extracted.skipped]
-        data = _assemble(collection, extracted, config)
+        data = load_data(collection, base, config)
     with clock.stage("heads"):
-        trained, chosen, kernel, bias, refit_rows = _train_heads(data, base, config)
+        trained, chosen, final = _train_heads(data, config)
+    kernel, bias = final.kernel[0], final.bias[0]
 
     default_name = f"{_slug(collection.name)}-{_slug(base.spelling)}"
     run = RunFolder(resume) if resume is not None else create_run_folder(output, default_name)
-    run.write_config(config)
-    run.write_json("environment", describe_environment())
-    run.write_skipped(skipped)
-    run.write_classes(data.classes)
-    run.write_splits(data.images, data.splits.tolist())
-    run.write_history([*({"phase": "grid", **row} for row in trained.history_rows()), *refit_rows])
-
+    write_inputs(run, config, describe_environment(), data)
+    run.write_history(
+        [
+            *({"phase": "grid", **row} for row in trained.history_rows()),
+            *({"phase": "refit", **row} for row in final.history_rows()),
+        ]
+    )
     with clock.stage("measure"):
-        metrics = _measure(run, data, trained, chosen, kernel, bias)
-        metrics["images"]["skipped"] = len(skipped)
-        metrics["collection"] = {"name": collection.name, "classes": list(data.classes)}
-        metrics["backbone"] = _backbone_facts(base, extracted, data)
-        metrics["warnings"] = _warnings(trained, chosen, collection, data, skipped)
-        run.write_head(
-            SavedHead(
-                kernel,
-                bias,
-                config.head.activation,
-                base.spelling,
-                base.identity,
-                (base.height, base.width),
-                extracted.precision,
-            )
+        # Validation with the head as it was chosen, test with the refitted one.
+        validation, test = data.rows("validation"), data.rows("test")
+        measured = write_measured(
+            run,
+            data,
+            {
+                "validation": trained.probabilities(data.features[validation], chosen),
+                "test": head_probabilities(data.features[test], kernel, bias),
+            },
         )
+        metrics: dict[str, Any] = {
+            "test": measured["test"],
+            "validation": measured["validation"],
+            "images": image_counts(data),
+            "chosen": chosen_facts(trained, chosen),
+            "collection": collection_facts(data),
+            "backbone": backbone_facts(data),
+            "warnings": warnings(trained, chosen, data, config),
+        }
+        write_head(run, config, data, kernel, bias)
     metrics["seconds"] = clock.so_far()
     run.write_json("metrics", metrics)
     if on_measured is not None:
         on_measured(run, metrics)
 
     with clock.stage("model"):
-        metrics["model"] = _save_joined(run, base, data, kernel, bias, config.head.activation, extracted.precision)
+        metrics["model"] = _save_joined(run, data, kernel, bias, config.head.activation)
     with clock.stage("report"):
         if report is not None:
             report(run, {image.sha256: image for image in data.images})
     metrics["seconds"] = clock.so_far()
     run.write_json("metrics", metrics)
     return run
-
-
-def _split(images: Sequence[LabelledImage], config: TrainConfig) -> list[Any]:
-    wanted = config.images
-    return list(
-        assign_splits(images, seed=config.seed, validation=wanted.validation, test=wanted.test, exact=wanted.exact)
-    )
 
 
 def _as_it_was(collection: ImageCollection, run: RunFolder) -> ImageCollection:
@@ -180,157 +165,32 @@ def _as_it_was(collection: ImageCollection, run: RunFolder) -> ImageCollection:
     return replace(collection, images=images)
 
 
-def _check_activation(collection: ImageCollection, config: TrainConfig) -> None:
-    if config.head.activation == "sigmoid" and len(collection.classes) != 2:
-        raise InputError(
-            "A sigmoid head tells two classes apart.",
-            expected="2 classes",
-            received=f"{len(collection.classes)}: {', '.join(collection.classes)}",
-            hint="leave --activation out, or keep two classes with --classes A,B",
-        )
-
-
-def _assemble(collection: ImageCollection, extracted: Extracted, config: TrainConfig) -> _Data:
-    """Splits what could be read. By hash no image moves when others turn out unreadable; with `exact` some may."""
-    if not extracted.images:
-        raise InputError(
-            f"None of the {len(collection.images)} images can be read.",
-            received="; ".join(dict.fromkeys(file.reason for file in extracted.skipped[:5])),
-        )
-    if len({image.label for image in extracted.images}) < 2:
-        raise InputError(
-            "Only one class has images that can be read: there is nothing to tell apart.",
-            expected="readable images of at least two classes",
-            received="; ".join(f"{file.name}: {file.reason}" for file in extracted.skipped[:5]),
-        )
-    splits = _split(extracted.images, config)
-    classes = tuple(sorted({image.label for image in extracted.images}))
-    index = {name: number for number, name in enumerate(classes)}
-    return _Data(
-        extracted.images,
-        classes,
-        np.array([index[image.label] for image in extracted.images], np.int64),
-        extracted.features(),
-        np.array(splits),
-    )
-
-
-def _train_heads(
-    data: _Data, base: Base, config: TrainConfig
-) -> tuple[TrainedHeads, int, npt.NDArray[np.float32], npt.NDArray[np.float32], list[dict[str, Any]]]:
-    """The grid, the choice and the refit, on cached features or (`standard`) through Keras."""
+def _train_heads(data: RunData, config: TrainConfig) -> tuple[TrainedHeads, int, TrainedHeads]:
+    """The grid, the choice, and the chosen head trained again on train and validation."""
     settings = config.head_settings()
-    train_rows, validation_rows = data.rows("train"), data.rows("validation")
-    both = np.concatenate([train_rows, validation_rows])
-    common: dict[str, Any] = {
-        "classes": len(data.classes),
-        "batch_size": config.head.batch_size,
-        "activation": config.head.activation,
-        "order_seed": config.seed,
-        "scale": rms_norm(data.features[train_rows]) if config.head.scale_features else 1.0,
-    }
-
-    def fit(rows: npt.NDArray[np.int64], validation: npt.NDArray[np.int64] | None, **options: Any) -> TrainedHeads:
-        if not config.head.standard:
-            held = None if validation is None else (data.features[validation], data.labels[validation])
-            return train_heads(data.features[rows], data.labels[rows], validation=held, **common, **options)
-        from regraft.training.standard import train_heads_standard
-
-        seen = None if validation is None else (data.chosen(validation), data.labels[validation])
-        return train_heads_standard(base, data.chosen(rows), data.labels[rows], validation=seen, **common, **options)
-
     rounds = config.head.epochs * (len(settings) if config.head.standard else 1)
     with progress(f"Heads ({len(settings)})", rounds, "epochs") as advance:
-        trained = fit(train_rows, validation_rows, settings=settings, epochs=config.head.epochs, progress=advance)
+        trained = fit_heads(
+            data,
+            config,
+            data.rows("train"),
+            data.rows("validation"),
+            settings=settings,
+            epochs=config.head.epochs,
+            progress=advance,
+        )
     chosen = choose(trained)
-    final = refit(trained, chosen, lambda **options: fit(both, None, **options))
-    rows = [{"phase": "refit", **row} for row in final.history_rows()]
-    return trained, chosen, final.kernel[0], final.bias[0], rows
-
-
-def _measure(
-    run: RunFolder,
-    data: _Data,
-    trained: TrainedHeads,
-    chosen: int,
-    kernel: npt.NDArray[np.float32],
-    bias: npt.NDArray[np.float32],
-) -> dict[str, Any]:
-    """Validation with the head as it was chosen, test with the refitted one; writes `predictions.parquet`."""
-    validation, test = data.rows("validation"), data.rows("test")
-    by_split = {
-        "validation": (validation, trained.probabilities(data.features[validation], chosen)),
-        "test": (test, head_probabilities(data.features[test], kernel, bias)),
-    }
-    counts = np.bincount(data.labels[data.rows("train")], minlength=len(data.classes))
-    metrics: dict[str, Any] = {
-        split: evaluate_predictions(data.labels[rows], probabilities, data.classes, majority=int(counts.argmax()))
-        for split, (rows, probabilities) in reversed(by_split.items())
-    }
-    rows = np.concatenate([validation, test])
-    run.write_predictions(
-        data.chosen(rows),
-        data.splits[rows].tolist(),
-        np.concatenate([probabilities for _, probabilities in by_split.values()]),
-        data.classes,
-    )
-    setting = trained.settings[chosen]
-    return {
-        **metrics,
-        "images": {name: len(data.rows(name)) for name in ("train", "validation", "test")},
-        "chosen": {
-            "label": setting.label,
-            "learning_rate": setting.learning_rate,
-            "momentum": setting.momentum,
-            "nesterov": setting.nesterov,
-            "weight_decay": setting.weight_decay,
-            "seed": setting.seed,
-            "epoch": int(trained.best_epoch[chosen]),
-            "head": chosen,
-            "heads": len(trained.settings),
-            "diverged": int(trained.diverged.sum()),
-        },
-    }
-
-
-def _backbone_facts(base: Base, extracted: Extracted, data: _Data) -> dict[str, Any]:
-    return {
-        "name": base.spelling,
-        "weights_origin": base.weights.origin,
-        "weights_sha256": base.weights.sha256,
-        "licence": base.network.card.licence if base.network else "that of the saved model",
-        "size": [base.height, base.width],
-        "features": int(data.features.shape[1]),
-        "precision": extracted.precision,
-        "computed": extracted.computed,
-    }
-
-
-def _warnings(
-    trained: TrainedHeads, chosen: int, collection: ImageCollection, data: _Data, skipped: Sequence[SkippedFile]
-) -> list[str]:
-    found = []
-    if lost := sorted({*collection.lost_classes, *collection.classes} - set(data.classes)):
-        names = ", ".join(map(repr, lost))
-        found.append(f"No image of {names} could be used, so the classifier does not know it: see skipped.csv.")
-    if trained.diverged.any():
-        labels = ", ".join(s.label for s, bad in zip(trained.settings, trained.diverged, strict=True) if bad)
-        found.append(f"Training diverged for: {labels}. These heads took no part in the choice.")
-    if len(skipped) > (len(collection.images) + len(collection.skipped)) / 10:
-        found.append(f"{len(skipped)} files were left out, more than a tenth of what was found: see skipped.csv.")
-    if trained.best_epoch[chosen] == trained.loss.shape[1]:
-        found.append("The best epoch on validation was the last one: with more --epochs it may get better.")
-    return found
+    both = np.concatenate([data.rows("train"), data.rows("validation")])
+    final = refit(trained, chosen, lambda **options: fit_heads(data, config, both, None, **options))
+    return trained, chosen, final
 
 
 def _save_joined(
     run: RunFolder,
-    base: Base,
-    data: _Data,
+    data: RunData,
     kernel: npt.NDArray[np.float32],
     bias: npt.NDArray[np.float32],
     activation: str,
-    precision: str,
 ) -> dict[str, Any]:
     """Joins N∘F, saves it, and compares its answers for a few test images, read anew, with those of the run.
 
@@ -339,11 +199,12 @@ def _save_joined(
     """
     from regraft.training.joining import join, save_model
 
+    base = data.base
     model = join(base, kernel, bias, activation)
     import keras
 
     # Keras' openvino backend computes in bf16 where the processor has it, whatever it is told.
-    exact = precision == "f32" and keras.backend.backend() != "openvino"
+    exact = data.precision == "f32" and keras.backend.backend() != "openvino"
     tolerance = _TOLERANCE_F32 if exact else _TOLERANCE_BF16
     rows = data.rows("test")[:_CHECKED]
     pixels = np.stack([read_image(image.source, (base.height, base.width)) for image in data.chosen(rows)])

@@ -18,6 +18,7 @@ from regraft.evaluation.metrics import evaluate_predictions
 from regraft.features.extraction import extract
 from regraft.images.labelled import ImageCollection, SkippedFile
 from regraft.images.reading import read_image
+from regraft.runs.data import find_base
 from regraft.runs.folder import RunFolder
 from regraft.runs.head import SavedHead
 from regraft.training.heads import head_probabilities
@@ -70,7 +71,7 @@ class Predictor:
     def _base(self) -> Base:
         """The base as the run had it; from the run's own model where its weights are no longer to be found."""
         try:
-            base = open_base(self.head.backbone, weights=self.run.config().backbone.weights)
+            base = find_base(self.run.config().backbone)
             if base.identity == self.head.base:
                 return base
         except InputError:
@@ -151,7 +152,9 @@ class Predictor:
         index = {name: number for number, name in enumerate(self.classes)}
         labels = np.array([index[image.label] for image in extracted.images], np.int64)
         probabilities = head_probabilities(extracted.features(), self.head.kernel, self.head.bias)
-        majority = index[self.run.metrics()["test"]["baseline"]["class"]]
+        metrics = self.run.metrics()
+        measured = metrics.get("test") or metrics["validation"]  # a cell of a study has not been tested
+        majority = index[measured["baseline"]["class"]]
         return {
             "collection": collection.name,
             **evaluate_predictions(labels, probabilities, self.classes, majority=majority),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -74,7 +75,7 @@ class StackedHeads:
         np.matmul(self._matrix, rows.T, out=flat)
         error = flat.reshape(outputs, heads, count)
         error += self.bias
-        correct = correct_answers(error, labels)
+        correct = np.count_nonzero(answers_of(error) == labels, axis=1)
         targets = one_hot(labels, outputs)
         loss = losses_and_probabilities(error, targets).sum(axis=1)
         error -= targets  # the derivative of either loss by its logits
@@ -132,11 +133,10 @@ def losses_and_probabilities(logits: Floats, targets: Floats) -> Floats:
     return losses
 
 
-def correct_answers(logits: Floats, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
-    """How many of the n answers of each head are right, (K,), from logits (outputs, K, n)."""
-    answers = logits[0] > 0 if len(logits) == 1 else logits.argmax(axis=0)
-    counts: npt.NDArray[np.intp] = np.count_nonzero(answers == labels, axis=1)
-    return counts
+def answers_of(logits: Floats) -> npt.NDArray[np.int64]:
+    """The class each head answers with, int64 (K, n), from logits (outputs, K, n)."""
+    answers: npt.NDArray[Any] = logits[0] > 0 if len(logits) == 1 else logits.argmax(axis=0)
+    return answers.astype(np.int64, copy=False)
 
 
 def one_hot(labels: npt.NDArray[np.int64], outputs: int) -> Floats:

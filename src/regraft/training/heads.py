@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from regraft.errors import InputError
+from regraft.training._counts import ClassCounts
 from regraft.training._stacked import (
     StackedHeads,
-    correct_answers,
+    answers_of,
     fitting_threads,
     losses_and_probabilities,
     one_hot,
@@ -42,6 +44,9 @@ class TrainedHeads:
         loss, accuracy: float64 (K, epochs) on the training images: the mean over the epoch's images, each measured just
             before its batch's update, as Keras reports it.
         val_loss, val_accuracy: float64 (K, epochs) on the validation images at the end of the epoch; NaN without them.
+        val_precision, val_recall: likewise, averaged over the classes that occur (`evaluation.metrics.macro_average`).
+        seconds: float64 (K, epochs), since the start of the head's training at the end of each epoch. Heads trained at
+            once share them.
         diverged: bool (K,), True where a loss or a weight stopped being a finite number.
     """
 
@@ -60,6 +65,9 @@ class TrainedHeads:
     accuracy: History
     val_loss: History
     val_accuracy: History
+    val_precision: History
+    val_recall: History
+    seconds: History
     diverged: npt.NDArray[np.bool_]
 
     def probabilities(self, features: Floats, head: int, epoch: Literal["best", "last"] = "best") -> Floats:
@@ -83,10 +91,19 @@ class TrainedHeads:
                 "accuracy": _finite(self.accuracy[head, epoch]),
                 "val_loss": _finite(self.val_loss[head, epoch]),
                 "val_accuracy": _finite(self.val_accuracy[head, epoch]),
+                "val_precision": _finite(self.val_precision[head, epoch]),
+                "val_recall": _finite(self.val_recall[head, epoch]),
+                "seconds": round(float(self.seconds[head, epoch]), 4),
             }
             for head, settings in enumerate(self.settings)
             for epoch in range(self.loss.shape[1])
         ]
+
+    def select(self, heads: Sequence[int]) -> TrainedHeads:
+        """Some of the heads, in the order given."""
+        rows = list(heads)
+        arrays: dict[str, Any] = {n: value[rows] for n, value in vars(self).items() if isinstance(value, np.ndarray)}
+        return replace(self, settings=tuple(self.settings[row] for row in rows), **arrays)
 
 
 def train_heads(
@@ -169,19 +186,22 @@ def train_heads(
         )
 
     kernel, bias = np.asarray(kernel, np.float32), np.asarray(bias, np.float32)
-    history = np.full((4, len(settings), epochs), np.nan)
+    history = np.full((6, len(settings), epochs), np.nan)
+    seconds = np.empty(epochs)
     order = np.random.default_rng(order_seed)
     with fitting_threads(kernel.size * batch_size), np.errstate(all="ignore"):
         heads = StackedHeads(kernel, bias, settings, min(batch_size, len(features)), scale)
         best = _BestEpoch(heads, keep=validation is not None)
+        started = time.perf_counter()
         for epoch in range(epochs):
             history[:2, :, epoch] = _train_epoch(heads, features, labels, order.permutation(len(features)), batch_size)
             if validation is not None:
-                history[2:, :, epoch] = _measure(heads, *validation)
+                history[2:, :, epoch] = _measure(heads, *validation, classes)
             best.update(epoch, history[2, :, epoch])
+            seconds[epoch] = time.perf_counter() - started
             if progress is not None:
                 progress(1)
-    loss, accuracy, val_loss, val_accuracy = history
+    loss, accuracy, val_loss, val_accuracy, val_precision, val_recall = history
     finite = np.isfinite(heads.kernel).all(axis=(0, 2)) & np.isfinite(loss).all(axis=1)
     if validation is not None:
         finite &= np.isfinite(val_loss).all(axis=1)
@@ -203,6 +223,9 @@ def train_heads(
         accuracy=accuracy,
         val_loss=val_loss,
         val_accuracy=val_accuracy,
+        val_precision=val_precision,
+        val_recall=val_recall,
+        seconds=np.tile(seconds, (len(settings), 1)),
         diverged=~finite,
     )
 
@@ -285,15 +308,16 @@ def _train_epoch(
     return sums / len(features)
 
 
-def _measure(heads: StackedHeads, features: Floats, labels: Labels) -> History:
-    """Mean loss and accuracy of the heads as they are, (2, K)."""
+def _measure(heads: StackedHeads, features: Floats, labels: Labels, classes: int) -> History:
+    """Mean loss, accuracy, macro precision and macro recall of the heads as they are, (4, K)."""
     outputs, count, _ = heads.kernel.shape
-    sums = np.zeros((2, count))
+    loss = np.zeros(count)
+    found = ClassCounts(count, classes)
     for part in _slices(len(features), 1024):
         logits = heads.logits(features[part])
-        sums[1] += correct_answers(logits, labels[part])
-        sums[0] += losses_and_probabilities(logits, one_hot(labels[part], outputs)).sum(axis=1, dtype=np.float64)
-    return sums / len(features)
+        found.add(answers_of(logits), labels[part])
+        loss += losses_and_probabilities(logits, one_hot(labels[part], outputs)).sum(axis=1, dtype=np.float64)
+    return np.stack([loss / len(features), found.accuracy(), *found.macro_precision_recall()])
 
 
 def _slices(count: int, size: int) -> Iterator[slice]:

@@ -6,6 +6,7 @@ mathematics: it gives the same history and the same weights, up to rounding.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -39,7 +40,8 @@ def train_heads_standard(
 ) -> TrainedHeads:
     """Trains the heads one after the other, each on top of the frozen base in one Keras model.
 
-    Arguments and result are those of `train_heads`, with images in place of features. `progress` is called with 1
+    Arguments and result are those of `train_heads`, with images in place of features; precision and recall are not
+    measured (NaN). `progress` is called with 1
     after each epoch of each head.
 
     Raises:
@@ -55,6 +57,8 @@ def train_heads_standard(
     outputs = 1 if activation == "sigmoid" else classes
     kernels, biases = initial_weights(settings, width, outputs, scale)
     history = np.full((4, len(settings), epochs), np.nan)
+    seconds = np.empty((len(settings), epochs))
+    unmeasured = np.full((len(settings), epochs), np.nan)
     last, best = [], []
     best_epoch = np.zeros(len(settings), np.int64)
     for index, setting in enumerate(settings):
@@ -74,6 +78,7 @@ def train_heads_standard(
         )
         order = np.random.default_rng(order_seed)
         lowest, kept = np.inf, head.get_weights()
+        started = time.perf_counter()
         for epoch in range(epochs):
             history[:2, index, epoch] = _epoch(
                 model, model.train_on_batch, images, labels, order.permutation(len(images)), batch_size, base
@@ -85,6 +90,7 @@ def train_heads_standard(
                 )
             if validation is None or history[2, index, epoch] < lowest:
                 lowest, kept, best_epoch[index] = history[2, index, epoch], head.get_weights(), epoch + 1
+            seconds[index, epoch] = time.perf_counter() - started
             if progress is not None:
                 progress(1)
         last.append(head.get_weights())
@@ -109,6 +115,9 @@ def train_heads_standard(
         accuracy=history[1],
         val_loss=history[2],
         val_accuracy=history[3],
+        val_precision=unmeasured,
+        val_recall=unmeasured,
+        seconds=seconds,
         diverged=~finite,
     )
 

@@ -1,0 +1,55 @@
+"""Heads trained on the data of a run, on cached features or through Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from regraft.runs.config import TrainConfig
+from regraft.runs.data import RunData
+from regraft.training.heads import TrainedHeads, rms_norm, train_heads
+from regraft.training.settings import HeadSettings
+
+Rows = npt.NDArray[np.int64]
+
+
+def fit_heads(
+    data: RunData,
+    config: TrainConfig,
+    rows: Rows,
+    validation: Rows | None,
+    *,
+    settings: Sequence[HeadSettings],
+    epochs: int,
+    progress: Callable[[int], None] | None = None,
+) -> TrainedHeads:
+    """Trains heads on some rows of the data, with the options that a config has beside its grid.
+
+    Args:
+        rows: of the images to train on.
+        validation: rows to measure after every epoch; None for none.
+        settings: one per head; they need not be the config's own.
+        epochs: passes over the images.
+        progress: called with 1 after each epoch (of each head, where the config says `standard`).
+    """
+    common: dict[str, Any] = {
+        "classes": len(data.classes),
+        "batch_size": config.head.batch_size,
+        "activation": config.head.activation,
+        "order_seed": config.seed,
+        # Of the training images also where validation images join them: the refit changes the images and nothing else.
+        "scale": rms_norm(data.features[data.rows("train")]) if config.head.scale_features else 1.0,
+        "settings": settings,
+        "epochs": epochs,
+        "progress": progress,
+    }
+    if not config.head.standard:
+        held = None if validation is None else (data.features[validation], data.labels[validation])
+        return train_heads(data.features[rows], data.labels[rows], validation=held, **common)
+    from regraft.training.standard import train_heads_standard
+
+    seen = None if validation is None else (data.chosen(validation), data.labels[validation])
+    return train_heads_standard(data.base, data.chosen(rows), data.labels[rows], validation=seen, **common)
