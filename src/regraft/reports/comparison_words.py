@@ -10,9 +10,11 @@ from regraft.reports._comparison_phrases import (
     NAMED,
     SMALLER_RATES,
     Subjects,
+    is_equal,
     level,
     number,
     p_value,
+    points,
     signed_points,
 )
 from regraft.reports._words import percent, shown
@@ -62,8 +64,15 @@ def recommendation(conclusion: Conclusion, *, subject: str = "setting", subjects
         if len(ties) <= NAMED:
             sentences.append(f"No difference from it was found for {called.names(ties)}, {which} may be used instead.")
         else:
-            several = called.counted(len(ties))
-            sentences.append(f"Any of the {several} for which no difference from it was found may be used instead.")
+            # That no difference was found is no reason to take one that did much worse.
+            nearest = sorted(ties, key=lambda row: -conclusion.verdicts[row].mean)[:NAMED]
+            farthest = conclusion.verdicts[nearest[-1]].difference
+            gap = "the same mean" if is_equal(farthest) else f"means at most {points(farthest)} lower"
+            sentences.append(
+                f"No difference from it was found for {called.counted(len(ties))}; of these, {called.names(nearest)} "
+                "come "
+                f"closest, with {gap}, and may be used instead."
+            )
     if len(conclusion.verdicts) - len(conclusion.diverged) > 1:
         firm = "; the choice is not a firm one" if verdict.reliability < 0.5 else ""
         sentences.append(

@@ -33,24 +33,25 @@ def _effective_rates(found: Found) -> str:
     ]
     if len(pairs) < 2:
         return ""
-    gaps = [abs(means[a] - means[b]) for a, b in pairs]
-    closest = min(pairs, key=lambda pair: abs(means[pair[0]] - means[pair[1]]))
-    labels = [named(found.grid.settings[row].label) for row in closest]
+    gaps = {pair: abs(means[pair[0]] - means[pair[1]]) for pair in pairs}
+    least, most = min(pairs, key=gaps.__getitem__), max(pairs, key=gaps.__getitem__)
+    closest, farthest = (" and ".join(named(found.grid.settings[row].label) for row in pair) for pair in (least, most))
+    median = float(np.median(list(gaps.values())))
     typical = float(np.median([abs(x - y) for x, y in combinations(means[sound], 2)]))
-    start = (
-        "Learning rate and momentum are not independent. In the long run a momentum of m multiplies the step by "
-        f"1/(1 − m), so that, for example, {labels[0]} and {labels[1]} amount to the same step. "
+    verdict = (
+        "What matters here is the long-run step rather than how it is made up."
+        if median < 0.5 * typical
+        else "So the long-run step explains a part of the results, and not all of them."
+        if median < 0.8 * typical
+        else "So the long-run step alone does not explain these results."
     )
-    if float(np.median(gaps)) < 0.5 * typical:
-        return start + (
-            f"The results bear this out: the {len(pairs)} pairs of combinations with the same long-run step differ by "
-            f"{points(float(np.median(gaps)))} in the median, where any two combinations differ by {points(typical)}. "
-            "What matters here is the long-run step rather than how it is made up."
-        )
-    return start + (
-        f"Yet the {len(pairs)} pairs of combinations with the same long-run step differ by "
-        f"{points(float(np.median(gaps)))} in the median, not clearly less than any two combinations do "
-        f"({points(typical)}): here the step alone does not explain the results."
+    return (
+        "Learning rate and momentum are not independent: in the long run a momentum of m multiplies the step by "
+        f"1/(1\N{NO-BREAK SPACE}−\N{NO-BREAK SPACE}m). Of the {len(pairs)} pairs of combinations with the same "
+        "long-run "
+        f"step, {closest} differ least, by {points(gaps[least])}, and {farthest} most, by {points(gaps[most])}; in the "
+        f"median such pairs differ by {points(median)}, where any two combinations differ by {points(typical)}. "
+        f"{verdict}"
     )
 
 

@@ -21,8 +21,8 @@ from regraft.reports._words import THIN, count, percent, shown
 from regraft.reports.diagram import cut_diagram
 from regraft.reports.document import Block, Bullets, Code, Details, Document, Figure, Paragraph, Section, literal, named
 from regraft.reports.flower_discussion import discussion, limits, quick_warning
-from regraft.reports.flower_words import speed_sentence
-from regraft.reports.grid_document import reliability_figure
+from regraft.reports.flower_words import scaling_sentence, speed_sentence
+from regraft.reports.grid_document import RELIABILITY, reliability_figure
 from regraft.reports.references import TRANSFER, backbone_paper
 from regraft.runs.folder import RunFolder
 from regraft.studies.folder import StudyFolder
@@ -87,7 +87,7 @@ def _abstract(folder: StudyFolder, found: experiments.Found) -> str:
             f"On {count(test['images'], 'test image')} that took part in no choice, this setting reaches "
             f"{percent(test['accuracy'])} (95{THIN}% interval {percent(low)} to {percent(high)})."
         )
-    sentences.append(speed_sentence(found))
+    sentences += [scaling_sentence(found), speed_sentence(found)]
     return " ".join(filter(None, sentences))
 
 
@@ -170,7 +170,8 @@ def _method(folder: StudyFolder, found: experiments.Found) -> tuple[Block, ...]:
         Paragraph(
             "N is trained by stochastic gradient descent on the cross-entropy, in batches of 32, with momentum in the "
             "form "
-            "v ← m·v − r·g, w ← w + v, where r is the learning rate, m the momentum and g the gradient "
+            f"{_formula('v ← m·v − r·g')}, {_formula('w ← w + v')}, where r is the learning rate, m the momentum and "
+            "g the gradient "
             "[[cite:sutskever2013]]; Nesterov’s form is not used. The initial weights are Glorot-uniform "
             "[[cite:glorot2010]], the biases zero. A training is measured on the validation images after every epoch, "
             "and "
@@ -178,6 +179,11 @@ def _method(folder: StudyFolder, found: experiments.Found) -> tuple[Block, ...]:
         ),
         Paragraph(cited(words.test_note(found.whole))),
     )
+
+
+def _formula(text: str) -> str:
+    """A formula that is never broken at the end of a line."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _megabytes(size: int) -> str:
@@ -189,7 +195,7 @@ def _recommendation(folder: StudyFolder, found: experiments.Found) -> tuple[Bloc
     if (folder.recommended.path / "metrics.json").is_file():
         blocks += recommended_blocks(folder.recommended)
     if drawn := reliability_figure(found.whole):
-        blocks.insert(1, drawn)
+        blocks[1:1] = [Paragraph(RELIABILITY), drawn]
     return tuple(blocks)
 
 

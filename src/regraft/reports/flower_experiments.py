@@ -55,6 +55,11 @@ class Found:
     quick: bool
     refused: str | None
 
+    @property
+    def drawn_both_ways(self) -> bool:
+        """Whether there are curves to lay on top of each other: one epoch gives none."""
+        return any(row["epochs"] > 1 for row in self.agreement)
+
 
 def gather(folder: StudyFolder) -> Found:
     """Reads the results of a finished flower study."""
@@ -192,7 +197,7 @@ def agreement_blocks(found: Found, facts: dict[str, Any]) -> tuple[Block, ...]:
             note="The accelerated time is that of all heads of the row’s group, trained at once.",
         )
     )
-    if any(row["epochs"] > 1 for row in found.agreement):
+    if found.drawn_both_ways:
         add_figure(
             blocks,
             "both-ways",

@@ -27,10 +27,9 @@ def first_text(curves: Curves) -> str:
     best, last = int(np.nanargmin(loss)), int(np.flatnonzero(known)[-1])
     sentences = [
         "[[first]] shows one training with the values of the assignment, learning rate 0.01 without momentum.",
-        f"After the first epoch {percent(accuracy[0])} of the validation images were answered rightly, after epoch "
-        f"{last + 1} {percent(accuracy[last])}; the training error ended at {percent(1 - curves['accuracy'][last])} "
-        "and the "
-        f"validation error at {percent(1 - accuracy[last])}.",
+        f"After the first epoch, {percent(accuracy[0])} of the validation images were answered rightly; after "
+        f"{count(last + 1, 'epoch')}, {percent(accuracy[last])}. The training error ended at "
+        f"{percent(1 - curves['accuracy'][last])} and the validation error at {percent(1 - accuracy[last])}.",
     ]
     if np.isfinite(curves["val_precision"][best]):
         sentences.append(
@@ -47,10 +46,12 @@ def first_text(curves: Curves) -> str:
         )
     else:
         sentences.append(
-            f"The validation loss was lowest at epoch {best + 1} and rose afterwards, while the training loss kept "
-            "falling: from there on the layer fitted the training images alone."
-            if curves["loss"][last] < curves["loss"][best]
-            else f"The validation loss was lowest at epoch {best + 1}."
+            f"The validation loss was lowest at epoch {best + 1} and rose by "
+            f"{100 * (loss[last] / loss[best] - 1):.0f}{THIN}% "
+            "afterwards, while the training loss kept falling: from there on the layer fitted the training images "
+            "alone."
+            if curves["loss"][last] < curves["loss"][best] and loss[last] > 1.02 * loss[best]
+            else f"The validation loss was lowest at epoch {best + 1} and had levelled off by the end."
         )
     if np.isfinite(curves["seconds"][last]):
         sentences.append(
@@ -75,9 +76,7 @@ def agreement_text(found: Found, facts: dict[str, Any]) -> str:
     features = facts["features"]
     sentences = [
         "In standard training F(x) is computed anew for every batch of every epoch. Accelerated training computes it "
-        "once "
-        f"({features['images']:,} images in {duration(features['seconds'])}, decoding included) and trains N on the "
-        f"sets {{(F(x), t)}}."
+        f"once ({_computed(features)}) and trains N on the sets {{(F(x), t)}}."
     ]
     if not rows:
         sentences.append("No training came to its end both ways, so there is nothing to compare.")
@@ -89,7 +88,11 @@ def agreement_text(found: Found, facts: dict[str, Any]) -> str:
         )
     weights = [row["weights"] for row in rows if row["weights"] is not None]
     worst = max(row["accuracy"] for row in rows)
-    sentences.append("[[agreement]] compares both ways from the same initial weights on the same batches.")
+    sentences.append(
+        "[[agreement]]"
+        + (" and [[both-ways]] compare" if found.drawn_both_ways else " compares")
+        + " both ways, from the same initial weights on the same batches."
+    )
     if weights:
         largest = max(row["largest_weight"] for row in rows)
         sentences.append(
@@ -120,6 +123,13 @@ def agreement_text(found: Found, facts: dict[str, Any]) -> str:
             f"took {duration(facts['seconds'].get('training', 0.0))}, recording them included."
         )
     return " ".join(filter(None, sentences))
+
+
+def _computed(features: dict[str, Any]) -> str:
+    images = f"{features['images']:,} images"
+    if not features["computed"]:
+        return f"{images}, read from the cache of an earlier run"
+    return f"{features['computed']:,} images in {duration(features['seconds'])}, decoding included"
 
 
 def _apart(worst: float) -> str:
@@ -248,6 +258,17 @@ def scaling_text(found: Found, facts: dict[str, Any]) -> str:
         else "With the learning rate chosen anew, the wrong scaling reaches the same mean accuracy."
     )
     return f"{start} {verdict} {tuned} The mistake raises no error, so that only a comparison like this one shows it."
+
+
+def scaling_sentence(found: Found) -> str:
+    """What the wrong scaling costs, in a sentence; empty where nothing could be compared."""
+    row = next((row for row in found.scaling if row["setting"] == OVERALL), None)
+    if row is None or row["p"] is None:
+        return ""
+    if not _is_found(row):
+        return "That inputs scaled to 0…1 in place of the network’s own range cost accuracy was not shown."
+    verb = "cost" if row["difference"] < 0 else "gained"
+    return f"Inputs scaled to 0…1 in place of the network’s own range {verb} {points(row['difference'])}."
 
 
 def _is_found(row: dict[str, Any]) -> bool:

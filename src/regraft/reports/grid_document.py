@@ -269,10 +269,13 @@ def _recommendation(folder: StudyFolder, results: Results, conclusion: Conclusio
             text.append(literal(words.edge_remark(at_edge(results, axis, conclusion), axis_title(axis), value)))
     blocks: list[Block] = [Paragraph(" ".join(filter(None, text)), strong=True)]
     if drawn := reliability_figure(conclusion):
-        blocks.append(drawn)
+        blocks += [Paragraph(RELIABILITY), drawn]
     if (folder.recommended.path / "metrics.json").is_file():
         blocks += recommended_blocks(folder.recommended)
     return tuple(blocks)
+
+
+RELIABILITY = "[[reliability]] shows how often each of the best settings would have been chosen."
 
 
 def reliability_figure(conclusion: Conclusion) -> Figure | None:

@@ -85,7 +85,9 @@ class FlowerStudy:
             self.folder = open_study_folder(output, "flowers")
             self.folder.write_settings(_settings_text(self.options))
         self.seconds: dict[str, float] = dict(self.folder.facts().get("seconds", {}))
-        self.folder.write_facts(kind="flowers", environment=describe_environment(), complete=False)
+        # Of the first start: a study that was resumed is repeated by the command that began it.
+        environment = self.folder.facts().get("environment") or describe_environment()
+        self.folder.write_facts(kind="flowers", environment=environment, complete=False)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -36,7 +36,9 @@ def run_grid(
     folder = resume or open_study_folder(output, "study")
     cells = folder.declare("grid", study)
     folder.write_settings('kind = "grid"\n')
-    folder.write_facts(kind="grid", environment=describe_environment(), complete=False)
+    # Of the first start: a study that was resumed is repeated by the command that began it.
+    environment = folder.facts().get("environment") or describe_environment()
+    folder.write_facts(kind="grid", environment=environment, complete=False)
     seconds = carry_out({"grid": cells})
     conclusion = conclude(folder.results("grid"), seed=study.seed)
     before = time.perf_counter()
