@@ -3,13 +3,13 @@
     python benchmarks/study.py --images FOLDER [--backbone MobileNetV2] [--epochs 2] [--repeats 3]
 
 The plain script is what a student writes: `image_dataset_from_directory` with prefetching, the network's own
-preprocessing, the frozen base, a Dense layer, `model.fit` with SGD. It trains one setting for `--epochs` epochs after one
-that is not counted (so that compiling and the first reading of the files are not counted either); its time for the
-whole grid is extrapolated from the median seconds of an epoch, openly: settings × repetitions × epochs. Ours is the
-grid of the flower study, measured whole: features computed from nothing, once, and all heads.
+preprocessing, the frozen base, a Dense layer, `model.fit` with SGD. It trains one setting for `--epochs` epochs in each
+round, after one that is not counted (so that compiling and the first reading of the files are not counted either); its
+time for the whole grid is extrapolated from the median seconds of an epoch: settings × repetitions × epochs. Ours is
+the grid of the flower study, measured whole: all heads, and the features computed from nothing.
 
-Both are then trained from the same start on the same batches (`--standard` of regraft against its cached features) to
-show that the results are equal: `regraft study flowers` reports that comparison.
+That both give the same heads is what `regraft study flowers` reports: it trains settings both ways, from the same
+start on the same batches.
 """
 
 from __future__ import annotations

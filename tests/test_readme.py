@@ -34,13 +34,16 @@ def newcomer(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
             content = path.read_bytes() + b"another"
             (tmp_path / "more_photos" / new / f"{number}.jpg").write_bytes(content)
     shutil.copy(next((photos / "red").iterdir()), tmp_path / "rose.jpg")
+    (tmp_path / "my_study.toml").write_text(blocks("toml")[0], encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def test_the_commands_of_the_readme_work(newcomer: Path) -> None:
     found = commands()
-    assert {command[1] for command in found} >= {"train", "predict", "evaluate", "backbones", "cache", "demo"}
+    assert {command[1] for command in found} >= {
+        "train", "predict", "evaluate", "compare", "report", "study", "backbones", "cache", "demo"
+    }  # fmt: skip
     for command in found:
         program = [sys.executable, "-m", "regraft.cli.main", *command[1:]]
         done = subprocess.run(program, capture_output=True, text=True, check=False)

@@ -129,7 +129,9 @@ def study(
             FlowerStudy(source, where, path=local, standard_epochs=standard_epochs, quick=quick, **options)
         )
     if quick or standard_epochs is not None:
-        raise InputError("--quick and --standard-epochs belong to the flower study.", received=str(what))
+        raise InputError(
+            "--quick and --standard-epochs belong to the flower study.", expected="flowers", received=str(what)
+        )
     if not str(what).endswith(".toml"):
         raise InputError(
             f"There is no study called {what}.",
@@ -137,19 +139,31 @@ def study(
             received=str(what),
         )
     values = read_config(Path(what))
-    given_parts: dict[str, dict[str, Any]] = {
-        "images": {"source": images, "path": path},
-        "backbone": {"name": backbone},
-        "head": {"epochs": epochs},
-    }
-    for section, part in given_parts.items():
-        named = {name: value if isinstance(value, int) else str(value) for name, value in part.items() if value}
-        if named:
-            values[section] = {**values.get(section, {}), **named}
+    for axis, value in (
+        ("images.source", images), ("images.path", path), ("backbone.name", backbone), ("head.epochs", epochs),
+    ):  # fmt: skip
+        if value is not None:
+            _put_in(values, axis, value if isinstance(value, int) else str(value))
     values |= {n: v for n, v in {"seed": seed, "seeds": seeds, "folds": folds}.items() if v is not None}
     from regraft.studies.declaration import make_study
 
     return _finish_grid(make_study(values), where)
+
+
+def _put_in(values: dict[str, Any], axis: str, value: str | int) -> None:
+    """Puts a value into a declaration of a study, in place of its own."""
+    section, _, name = axis.partition(".")
+    varied = values.get("vary")
+    axes = varied.get(section) if isinstance(varied, dict) else None
+    if isinstance(axes, dict) and name in axes:
+        raise InputError(
+            f"The study varies {axis}, so it cannot be given as an option.",
+            expected=f"no such option, or a study without {name} in [vary.{section}]",
+            received=str(value),
+        )
+    own = values.get(section, {})
+    if isinstance(own, dict):  # else the study is refused for it
+        values[section] = {**own, name: value}
 
 
 def resume_study(folder: str | Path) -> StudyFolder:
@@ -163,7 +177,10 @@ def resume_study(folder: str | Path) -> StudyFolder:
     begun = StudyFolder(folder)
     settings = begun.settings()
     if begun.complete and begun.html.is_file() and begun.pdf.is_file():
-        raise InputError(f"{folder} is finished: there is nothing to resume.")
+        raise InputError(
+            f"{folder} is finished: there is nothing to resume.",
+            hint=f"regraft report {folder} writes its report again",
+        )
     if settings.get("kind") == "flowers":
         from regraft.studies.flower_study import FlowerStudy
 

@@ -1,14 +1,18 @@
+import hashlib
 import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from regraft.backbones.base import open_base
-from regraft.backbones.preprocessing import INSIDE, LITE, TF
+from regraft.backbones.preprocessing import INSIDE, LITE, SCALINGS, TF
 from regraft.errors import InputError
+from regraft.features.extraction import extract
+from regraft.images.folders import scan_folder
 
 
 @pytest.fixture
@@ -134,3 +138,52 @@ def test_what_is_no_backbone(spelling: str, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="There is no backbone of that name"):
         open_base(spelling)
+
+
+def test_other_scalings_are_other_functions(weights: Path) -> None:
+    own = open_base("MobileNetV2", weights=weights)
+    assert open_base("MobileNetV2", weights=weights, scaling="own") == own
+    other = open_base("MobileNetV2", weights=weights, scaling="0 to 1")
+    assert other == replace(own, preprocessing=SCALINGS["0 to 1"])
+    assert other.identity != own.identity
+    # What MobileNetV2 was trained on, under another name: the same function.
+    assert open_base("MobileNetV2", weights=weights, scaling="-1 to 1").identity == own.identity
+    lite = open_base("EfficientNetLite0")
+    assert open_base("EfficientNetLite0", scaling="-1 to 1").identity != lite.identity
+
+
+def test_the_identity_of_a_base_is_as_ever(weights: Path) -> None:
+    """It names what lies in every user's cache. Written out here, as nothing but the digest would show a change."""
+    described = {
+        "revision": 1,
+        "network": {"name": "MobileNetV2", "alpha": 1.0, "size": 224},
+        "weights": hashlib.sha256(b"some weights").hexdigest(),
+        "input": [224, 224],
+        "preprocessing": {"name": "tf", "scale": [1 / 127.5] * 3, "offset": [-1.0] * 3, "channels": "RGB"},
+        "cut": "pooling",
+    }
+    expected = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+    assert open_base("MobileNetV2", weights=weights).identity == expected
+
+
+def test_other_scalings_give_other_features(photos: Path) -> None:
+    images = scan_folder(photos).images[::25]
+    own, wrong = (
+        extract(images, open_base("EfficientNetLite0", scaling=scaling), precision="f32").features()
+        for scaling in ("own", "0 to 1")
+    )
+    assert own.shape == wrong.shape
+    assert np.abs(own - wrong).max() > 0.1 * np.abs(own).max()
+
+
+@pytest.mark.parametrize("scaling", ["0 to 255", "", "OWN"])
+def test_scalings_that_there_are_not(scaling: str) -> None:
+    with pytest.raises(InputError, match=r"cannot be scaled so[\s\S]*0 to 1 or -1 to 1"):
+        open_base("EfficientNetLite0", scaling=scaling)
+
+
+def test_a_saved_model_has_its_scaling_inside(tmp_path: Path) -> None:
+    path = save(tmp_path / "model.keras", functional([None, 8, 8, 3]))
+    assert open_base(str(path), scaling="own").preprocessing is INSIDE
+    with pytest.raises(InputError, match=r"cannot be scaled so[\s\S]*a network of the catalogue"):
+        open_base(str(path), scaling="0 to 1")

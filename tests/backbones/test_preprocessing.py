@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from regraft.backbones.catalogue import CATALOGUE
-from regraft.backbones.preprocessing import CAFFE, INSIDE, LITE, TF, TORCH, Preprocessing
+from regraft.backbones.preprocessing import CAFFE, INSIDE, LITE, SCALINGS, TF, TORCH, Preprocessing
 
-ALL = (TF, TORCH, CAFFE, INSIDE, LITE)
+ALL = (TF, TORCH, CAFFE, INSIDE, LITE, *SCALINGS.values())
 KERAS_MODULES = {card.module: card.preprocessing for card in CATALOGUE.values() if card.module != "efficientnet_lite"}
 
 # Every level in every channel, in a different order in each, so that swapped channels show.
@@ -45,6 +45,13 @@ def test_every_keras_module_has_a_card() -> None:
 
 def test_lite_is_the_formula_of_the_original() -> None:
     np.testing.assert_allclose(LITE.apply(EVERY_LEVEL), (EVERY_LEVEL.astype(float) - 127) / 128, atol=1e-7)
+
+
+def test_scalings_do_what_they_are_called() -> None:
+    for name, scaling in SCALINGS.items():
+        low, high = (float(bound) for bound in name.split(" to "))
+        scaled = scaling.apply(EVERY_LEVEL)
+        np.testing.assert_allclose((scaled.min(), scaled.max()), (low, high), atol=1e-6)
 
 
 def test_caffe_turns_the_channels_round() -> None:

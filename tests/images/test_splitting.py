@@ -226,3 +226,154 @@ def test_count_splits():
         "a": {"train": 1, "validation": 0, "test": 0},
         "b": {"train": 0, "validation": 0, "test": 2},
     }
+
+
+def recipe(collection, seed, validation=0.2, test=0.2):
+    """The splits as the documentation gives them, with nothing else asked for."""
+    drawn = []
+    for candidate in collection:
+        digest = hashlib.sha256(f"{seed}:{candidate.group or candidate.sha256}".encode()).digest()
+        u = int.from_bytes(digest[:8], "big") / 2**64
+        drawn.append("test" if u < test else "validation" if u < test + validation else "train")
+    return drawn
+
+
+def exact_recipe(collection, seed, validation=0.2, test=0.2):
+    """The same for `exact`, where there are no groups: the first of each class test, the next ones validate."""
+    place = {}
+    for label in {i.label for i in collection}:
+        ordered = sorted(
+            (i for i in collection if i.label == label),
+            key=lambda i: hashlib.sha256(f"{seed}:{i.sha256}".encode()).digest()[:8],
+        )
+        first, second = (int(len(ordered) * share + 0.5 + 1e-9) for share in (test, validation))
+        for number, candidate in enumerate(ordered):
+            split = "test" if number < first else "validation" if number < first + second else "train"
+            place[candidate.name] = split
+    return [place[i.name] for i in collection]
+
+
+FRACTIONS = st.sampled_from([(0.2, 0.2), (0.1, 0.3), (0.35, 0.15)])
+
+
+@given(st.integers(0, 2**40), FRACTIONS)
+@settings(max_examples=40)
+def test_without_the_new_arguments_the_draw_is_as_ever(seed, fractions):
+    validation, test = fractions
+    options = {"seed": seed, "validation": validation, "test": test}
+    plain, singles = grouped([1, 3, 2] * 40), images(40)
+    assert assign_splits(plain, **options) == recipe(plain, seed, validation, test)
+    assert assign_splits(singles, **options, exact=True) == exact_recipe(singles, seed, validation, test)
+    # A test seed that is the seed itself changes nothing.
+    for exact in (False, True):
+        for collection in (plain, singles):
+            expected = assign_splits(collection, **options, exact=exact)
+            assert assign_splits(collection, **options, exact=exact, test_seed=seed) == expected
+
+
+def test_exact_with_groups_is_as_ever():
+    """Held by a digest, as the recipe is long: the shares of each class are filled with whole groups."""
+    splits = assign_splits(grouped([1, 3, 2] * 10), seed=11, exact=True)
+    assert Counter(splits) == {"train": 72, "validation": 24, "test": 24}
+    assert hashlib.sha256(" ".join(splits).encode()).hexdigest()[:16] == "f6b5a5501c91228b"
+
+
+def rows_of(splits, split):
+    return {row for row, found in enumerate(splits) if found == split}
+
+
+@given(st.lists(st.integers(0, 2**32), min_size=2, max_size=4, unique=True), st.integers(0, 9), st.booleans())
+@settings(max_examples=30)
+def test_runs_with_one_test_seed_share_their_test_images(seeds, test_seed, exact):
+    collection = grouped([1, 3, 2] * 20)
+    drawn = [assign_splits(collection, seed=seed, test_seed=test_seed, exact=exact) for seed in seeds]
+    own = assign_splits(collection, seed=test_seed, exact=exact)
+    assert all(rows_of(splits, "test") == rows_of(own, "test") for splits in drawn)
+    assert len({frozenset(rows_of(splits, "validation")) for splits in drawn}) > 1
+    for splits in drawn:
+        of_group = {(i.group, split) for i, split in zip(collection, splits, strict=True)}
+        assert len(of_group) == len({i.group for i in collection})
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("seed", [4, 5])
+def test_a_test_seed_leaves_the_share_that_validates(seed, exact):
+    collection = images(2000)
+    counts = Counter(assign_splits(collection, seed=seed, test_seed=4, validation=0.3, test=0.1, exact=exact))
+    allowed = 0 if exact else 120  # some four standard deviations
+    assert abs(counts["test"] - 400) <= allowed
+    assert abs(counts["validation"] - 1200) <= allowed
+
+
+@given(
+    st.lists(st.integers(1, 3), min_size=60, max_size=80),
+    st.integers(0, 50),
+    st.integers(0, 2),
+    st.integers(2, 4),
+    st.booleans(),
+)
+@settings(max_examples=40)
+def test_every_image_that_is_not_test_validates_in_one_fold(sizes, seed, test_seed, folds, exact):
+    collection = grouped(sizes)
+    options = {"seed": seed, "test_seed": test_seed, "folds": folds, "exact": exact}
+    drawn = [assign_splits(collection, **options, fold=fold) for fold in range(folds)]
+    tested = rows_of(assign_splits(collection, seed=test_seed, exact=exact), "test")
+    validated = Counter(row for splits in drawn for row in rows_of(splits, "validation"))
+    assert validated == dict.fromkeys(set(range(len(collection))) - tested, 1)
+    for splits in drawn:
+        assert rows_of(splits, "test") == tested
+        of_group = {(i.group, split) for i, split in zip(collection, splits, strict=True)}
+        assert len(of_group) == len({i.group for i in collection})
+
+
+def test_folds_are_of_one_size():
+    collection = images(1000)
+    for exact, allowed in ((False, 100), (True, 0)):
+        for fold in range(4):
+            splits = assign_splits(collection, seed=1, test_seed=0, folds=4, fold=fold, exact=exact)
+            assert abs(splits.count("validation") - 400) <= allowed
+
+
+def test_exact_folds_hold_the_same_share_of_every_class():
+    collection = images(53, "a") + images(21, "b")
+    for fold in range(3):
+        splits = assign_splits(collection, seed=1, folds=3, fold=fold, exact=True)
+        counts = count_splits(collection, splits)
+        assert counts["a"]["test"] == 11  # 10.6
+        assert counts["b"]["test"] == 4  # 4.2
+        assert counts["a"]["validation"] == 14
+        assert 5 <= counts["b"]["validation"] <= 6
+
+
+def test_another_seed_draws_other_folds():
+    collection = images(60)
+    first, second = (assign_splits(collection, seed=seed, test_seed=9, folds=3) for seed in (0, 1))
+    assert rows_of(first, "test") == rows_of(second, "test")
+    assert rows_of(first, "validation") != rows_of(second, "validation")
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_folds_where_the_test_images_are_given(exact):
+    collection = images(60) + [image(f"t{label}{i}", label, "test") for label in "ab" for i in range(5)]
+    drawn = [assign_splits(collection, seed=3, folds=4, fold=fold, exact=exact) for fold in range(4)]
+    assert all(rows_of(splits, "test") == set(range(120, 130)) for splits in drawn)
+    validated = Counter(row for splits in drawn for row in rows_of(splits, "validation"))
+    assert validated == dict.fromkeys(range(120), 1)
+
+
+def test_folds_where_the_validation_images_are_given():
+    collection = images(20) + [image(f"v{label}", label, "validation") for label in "ab"]
+    with pytest.raises(InputError, match="names its validation images"):
+        assign_splits(collection, seed=0, folds=3)
+
+
+@pytest.mark.parametrize(("folds", "fold"), [(1, 0), (0, 0), (-2, 0), (3, 3), (3, -1), (None, 1)])
+def test_folds_that_there_are_not(folds, fold):
+    with pytest.raises(InputError, match=r"no such fold[\s\S]*at least 2 folds"):
+        assign_splits(images(), seed=0, folds=folds, fold=fold)
+
+
+def test_more_folds_than_images_of_a_class():
+    collection = images(20) + images(4, "c")
+    with pytest.raises(InputError, match=r"no image of 'c'[\s\S]*fewer folds"):
+        assign_splits(collection, seed=0, folds=6, fold=5, exact=True)

@@ -26,6 +26,23 @@ def test_a_config_comes_back_from_its_file(
     assert make_config(read_config(path)) == config
 
 
+def test_what_studies_ask_for_comes_back_from_its_file(tmp_path: Path) -> None:
+    images = {"source": "x", "per_class": 20, "test_seed": 0, "folds": 5, "fold": 4}
+    config = make_config({"images": images, "backbone": {"scaling": "0 to 1"}, "head": {"standard": True}})
+    (tmp_path / "config.toml").write_text(config_text(config))
+    again = make_config(read_config(tmp_path / "config.toml"))
+    assert again == config
+    assert hash(again) == hash(config)
+    assert (again.images.folds, again.images.test_seed, again.backbone.scaling) == (5, 0, "0 to 1")
+
+
+def test_without_a_study_nothing_of_it_is_asked_for() -> None:
+    config = make_config({"images": {"source": "x"}})
+    assert (config.images.test_seed, config.images.folds, config.images.per_class) == (None, None, None)
+    assert config.backbone.scaling == "own"
+    assert not {"test_seed", "folds", "per_class"} & set(config_text(config).split())
+
+
 def test_axes_left_out_are_those_of_the_default_grid() -> None:
     images = {"source": "photos"}
     assert make_config({"images": images}).head_settings() == default_grid()
@@ -51,6 +68,11 @@ def test_repeats_are_seeds() -> None:
         {"images": {"source": "x"}, "head": {"activation": "tanh"}},
         {"images": {"source": "x"}, "backbone": {"engine": "steam"}},
         {"images": {"source": "x"}, "seed": -1},
+        {"images": {"source": "x", "folds": 1}},
+        {"images": {"source": "x", "fold": -1}},
+        {"images": {"source": "x", "test_seed": -1}},
+        {"images": {"source": "x", "per_class": 0}},
+        {"images": {"source": "x"}, "backbone": {"scaling": "0 to 2"}},
     ],
 )
 def test_bad_values_are_named(values: dict) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from regraft.errors import InputError
 from regraft.images.labelled import SkippedFile
-from regraft.runs.folder import RunFolder, create_run_folder
+from regraft.runs.folder import RunFolder, create_run_folder, next_free_folder
 
 NAMES = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=20)
 
@@ -42,6 +42,16 @@ def test_free_names_are_counted_up(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     names = [create_run_folder(None, "photos").path.name for _ in range(3)]
     assert names == ["photos", "photos-2", "photos-3"]
+
+
+def test_the_next_free_folder_is_made_beside_those_that_are_there(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b-2").mkdir(parents=True)
+    (tmp_path / "a" / "b-3").touch()
+    found = [next_free_folder(tmp_path / "a" / "b").name for _ in range(3)]
+    assert found == ["b", "b-4", "b-5"]
+    assert all((tmp_path / "a" / name).is_dir() for name in found)
+    with pytest.raises(InputError, match="cannot be made there"):
+        next_free_folder(tmp_path / "a" / "b-3" / "c")
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

@@ -48,6 +48,10 @@ def comparable(run: RunFolder) -> dict[str, Any]:
     return {key: value for key, value in run.metrics().items() if key != "seconds"}
 
 
+def without_seconds(run: RunFolder) -> list[dict[str, Any]]:
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in run.history()]
+
+
 @pytest.fixture(scope="module")
 def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return run_config(config_for(photos, backbone={"precision": "f32"}), tmp_path_factory.mktemp("runs") / "run")
@@ -96,7 +100,7 @@ def test_the_same_config_gives_the_same_numbers(run: RunFolder, tmp_path: Path) 
     first["backbone"].pop("computed"), second["backbone"].pop("computed")
     assert first == second
     assert again.table("predictions").equals(run.table("predictions"))
-    assert (again.path / "history.jsonl").read_bytes() == (run.path / "history.jsonl").read_bytes()
+    assert without_seconds(again) == without_seconds(run)
 
 
 def test_another_seed_gives_another_split(run: RunFolder, photos: Path, tmp_path: Path) -> None:
@@ -156,10 +160,12 @@ def test_the_saved_model_agrees_on_real_flowers(real_data: Path, tmp_path: Path)
 
 
 def test_standard_training_through_keras_agrees(run: RunFolder, photos: Path, tmp_path: Path) -> None:
-    head = {"epochs": 5, "learning_rate": [0.5], "momentum": [0.9], "nesterov": [True]}
+    # 45 images to train on and 15 to validate: batches of one size, as Keras compiles its graph once for each.
+    images = {"source": str(photos), "exact": True}
+    head = {"epochs": 3, "batch_size": 15, "learning_rate": [0.5], "momentum": [0.9], "nesterov": [True]}
     both = [
         run_config(
-            config_for(photos, backbone={"precision": "f32"}, head={**head, "standard": standard}),
+            config_for(photos, images=images, backbone={"precision": "f32"}, head={**head, "standard": standard}),
             tmp_path / f"standard-{standard}",
         )
         for standard in (False, True)

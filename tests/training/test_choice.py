@@ -31,6 +31,9 @@ def trained_with(settings: list[HeadSettings], val_loss: list[list[float]], dive
         accuracy=losses,
         val_loss=losses,
         val_accuracy=losses,
+        val_precision=losses,
+        val_recall=losses,
+        seconds=losses,
         diverged=np.array(diverged),
     )
 

@@ -335,38 +335,10 @@ def test_the_sigmoid_column_is_the_probability_of_class_1() -> None:
     np.testing.assert_allclose(given_, [[1 - 1 / (1 + math.exp(-2.5)), 1 / (1 + math.exp(-2.5))], [1, 0]], rtol=1e-5)
 
 
-def test_history_rows_are_one_per_head_and_epoch_and_plain() -> None:
-    data = blobs(20, 5, 2)
-    trained = train_heads(*data, SETTINGS[:3], classes=2, epochs=2, order_seed=0, validation=data)
-    rows = trained.history_rows()
-    assert [(row["head"], row["epoch"]) for row in rows] == [(h, e) for h in range(3) for e in (1, 2)]
-    assert json.loads(json.dumps(rows, allow_nan=False)) == rows
-    assert rows[-1] == {
-        "head": 2,
-        "learning_rate": 0.05,
-        "momentum": 0.9,
-        "nesterov": True,
-        "weight_decay": 0.0,
-        "seed": 1,
-        "epoch": 2,
-        "loss": trained.loss[2, 1],
-        "accuracy": trained.accuracy[2, 1],
-        "val_loss": trained.val_loss[2, 1],
-        "val_accuracy": trained.val_accuracy[2, 1],
-    }
-
-
 def test_progress_is_called_once_an_epoch() -> None:
     calls: list[int] = []
     train_heads(*blobs(5, 3, 2), SETTINGS, classes=2, epochs=4, order_seed=0, progress=calls.append)
     assert calls == [1, 1, 1, 1]
-
-
-def test_validation_larger_than_one_part_is_measured_whole() -> None:
-    data, validation = blobs(30, 4, 3), blobs(2500, 4, 3, seed=1)
-    trained = train_heads(*data, SETTINGS[:1], classes=3, epochs=1, order_seed=0, validation=validation)
-    hits = trained.probabilities(validation[0], 0).argmax(axis=1) == validation[1]
-    assert trained.val_accuracy[0, 0] == pytest.approx(hits.mean())
 
 
 def _train(**changed: Any) -> TrainedHeads:

@@ -22,6 +22,8 @@ def test_standard_and_accelerated_training_agree(photos: Path, activation: str) 
     base = open_base("EfficientNetLite0@64")
     names = ["red", "green", "blue"] if activation == "softmax" else ["red", "blue"]
     images = [image for image in found.images if image.label in names]
+    if activation == "softmax":
+        images = images[::-1][:64]  # whole batches, and for the sigmoid a short one: Keras compiles once for each size
     labels = np.array([names.index(image.label) for image in images], np.int64)
     features = extract(images, base, precision="f32").features()
     train, validation = np.arange(0, len(images), 2), np.arange(1, len(images), 2)
@@ -49,3 +51,5 @@ def test_standard_and_accelerated_training_agree(photos: Path, activation: str) 
         assert np.abs(getattr(fast, name) - getattr(slow, name)).max() < 1e-3, name
     for name in ("accuracy", "val_accuracy", "best_epoch", "diverged"):
         assert np.allclose(getattr(fast, name), getattr(slow, name)), name
+    assert (np.diff(slow.seconds, axis=1) > 0).all()
+    assert np.isnan(slow.val_precision).all()  # not measured, rather than wrong

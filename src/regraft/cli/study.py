@@ -90,7 +90,7 @@ def _show(folder: StudyFolder) -> None:
     say()
     if (run.path / "metrics.json").is_file():
         metrics = run.metrics()
-        say(f"Recommended  {shown(metrics['backbone']['name'])}, {metrics['chosen']['label']}")
+        say(f"Best setting {shown(metrics['backbone']['name'])}, {metrics['chosen']['label']}")
         say(f"             {measured(metrics['test'], 'Test')}")
         say(f"             {run.path}")
     else:

@@ -1,38 +1,27 @@
-"""The sections that the reports of all studies share: data and split, the recommended run, how to reproduce."""
+"""The parts that the reports of all studies share: images and split, the recommended run, names and references."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from io import BytesIO
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from regraft._files import cache_folder
 from regraft.errors import RegraftError
-from regraft.images.labelled import LabelledImage
+from regraft.images.labelled import ImageCollection, LabelledImage
+from regraft.images.named import NAMED_SETS
 from regraft.images.reading import read_image
 from regraft.reports import _facts as facts
-from regraft.reports._words import THIN, count, duration, listing, percent, shown
-from regraft.reports.document import (
-    Block,
-    Bullets,
-    Code,
-    Figure,
-    Paragraph,
-    Picture,
-    Pictures,
-    Reference,
-    Table,
-    literal,
-    named,
-)
+from regraft.reports._comparison_phrases import number
+from regraft.reports._words import THIN, count, percent, shown
+from regraft.reports.document import Block, Figure, Paragraph, Picture, Pictures, Reference, Table, literal, named
 from regraft.reports.figures import confusion_matrix
 from regraft.reports.references import WILSON
 from regraft.runs.data import find_images
 from regraft.runs.folder import RunFolder
 from regraft.studies.declaration import Study
-from regraft.studies.folder import StudyFolder
 from regraft.studies.results import Results
 
 NADEAU = Reference(
@@ -70,6 +59,7 @@ _IN_TEXT = {
 }
 
 _MOST_CLASSES = 12
+_MOST_PICTURED = 8  # classes
 _PICTURE = 160  # pixels
 
 
@@ -78,6 +68,25 @@ def cited(text: str) -> str:
     for words, reference in _IN_TEXT.items():
         text = text.replace(words, reference)
     return text
+
+
+def quoted(label: str) -> str:
+    """The name of a setting in a sentence, in quotation marks where it has a comma or an `and` of its own."""
+    name = named(label)
+    return f"“{name}”" if "," in name or " and " in name else name
+
+
+def images_at_hand(study: Study) -> ImageCollection | None:
+    """The images of a study; None where they are no longer there. Nothing is downloaded for a report."""
+    config = study.config(study.settings[0].values)
+    asked = config.images
+    known = NAMED_SETS.get(asked.source)
+    if known and known.files and asked.path is None and not (cache_folder() / "datasets" / known.name).is_dir():
+        return None
+    try:
+        return find_images(config)
+    except RegraftError:
+        return None
 
 
 def split_table(run: RunFolder, caption: str) -> Table:
@@ -100,54 +109,91 @@ def split_table(run: RunFolder, caption: str) -> Table:
         tuple(rows),
         align="lrrrr",
         strong=(len(rows) - 1,),
-        note=f"{more} further classes are not shown." if more > 0 else "",
+        note=f"{count(more, 'further class', 'further classes')} not shown." if more > 0 else "",
     )
 
 
-def split_paragraph(study: Study, results: Results) -> Paragraph:
-    """How the images of a study were divided, repeated and kept apart."""
-    folds = study.folds
-    train, validation = int(np.mean(results.train_images)), int(np.mean(results.images))
-    drawn = "drawn by a seeded hash of each image’s content, so that equal images never lie in two splits"
-    if folds:
-        repeated = (
-            f"The remaining images were divided into {folds} folds, each of which validates once while the others "
-            f"train; this was repeated with {count(study.seeds, 'seed')}, which gives {len(results.repetitions)} "
-            f"repetitions of {train:,} training and {validation:,} validation images."
-        )
+def split_paragraph(study: Study, results: Results, images: ImageCollection | None) -> Paragraph:
+    """How the images of a study were divided, repeated and kept apart.
+
+    Args:
+        images: those of the study; where they are no longer there, nobody knows which splits they brought.
+    """
+    given = set() if images is None else {image.split for image in images.images}
+    drawn = f"drawn once, with seed {study.seed}, by a hash of each image’s content"
+    if images is None:
+        test = f"The test images are those that the collection names, or else were {drawn}."
+    elif "test" in given:
+        test = "The test images are those that the collection names."
     else:
-        repeated = (
-            f"The remaining images were divided into training and validation images anew for each of "
-            f"{count(study.seeds, 'seed')} ({train:,} and {validation:,} images)."
+        test = f"The test images were {drawn}, so that equal images never lie in two splits."
+    sentences = [
+        test,
+        "They took no part in any comparison: only the recommended setting is measured on them, and only once.",
+        _repeated(study, results, "validation" in given),
+    ]
+    if any(axis.startswith("images.") for axis in results.axes):
+        sentences.append("These numbers are those of the first setting.")
+    sentences.append(
+        "A seed also fixes the order of the batches and the initial weights"
+        + (
+            ", so that within a repetition two settings differ in nothing but what the study varies."
+            if len(results.settings) > 1
+            else "."
         )
-    return Paragraph(
-        f"The test images were set aside once, with seed {study.seed}: {drawn}. They took no part in any comparison, "
-        "and "
-        f"only the recommended setting was measured on them, once. {repeated} A seed also fixes the order of the "
-        "batches and the initial weights, so that within a repetition all settings see the same images in the same "
-        "order from the same start."
     )
+    return Paragraph(" ".join(sentences))
 
 
-def example_pictures(study: Study, run: RunFolder, per_class: int) -> Pictures | None:
-    """Some training images of every class; None where the images are no longer there."""
+def _repeated(study: Study, results: Results, named_validation: bool) -> str:
+    """What the repetitions have in common, and what is drawn anew in each."""
+    train, validation = _images(results.train_images), _images(results.images)
+    repetitions, seeds = len(results.repetitions), study.seeds
+    if study.folds:
+        others = "other trains" if study.folds == 2 else "others train"
+        by_seed = f"; this was repeated with {number(seeds)} seeds, which gives" if seeds > 1 else ", which gives"
+        return (
+            f"The other images were divided into {number(study.folds)} folds, each of which validates once while the "
+            f"{others}{by_seed} {number(repetitions)} repetitions of {train} training and {validation} validation "
+            "images."
+        )
+    if named_validation:
+        own = f"The {validation} validation images, too, are those that the collection names; {train} images train."
+        only = f" The {number(seeds)} repetitions differ in the order of the batches and in the initial weights alone."
+        return own + (only if seeds > 1 else "")
+    if seeds > 1:
+        return (
+            f"For each of {number(seeds)} seeds, the other images were divided anew into {train} training and "
+            f"{validation} validation images."
+        )
+    return f"The other images were divided once, into {train} training and {validation} validation images."
+
+
+def _images(numbers: npt.NDArray[np.int64]) -> str:
+    """How many images in each repetition: `640`, or `about 640` where they differ."""
+    about = "" if (numbers == numbers[0]).all() else "about "
+    return f"{about}{round(float(np.mean(numbers))):,}"
+
+
+def example_pictures(images: ImageCollection | None, run: RunFolder) -> Pictures | None:
+    """Training images of every class, two of each where there are few classes; None where there are no images."""
+    if images is None:
+        return None
     table = run.table("splits")
     train = {h for h, s in zip(table["sha256"].to_pylist(), table["split"].to_pylist(), strict=True) if s == "train"}
-    try:
-        collection = find_images(study.config(study.settings[0].values))
-    except RegraftError:
-        return None
+    per_class = 2 if len(images.classes) <= 5 else 1
     pictures = []
-    for label in collection.classes[:8]:
-        images = [image for image in collection.images if image.label == label and image.sha256 in train]
+    for label in images.classes[:_MOST_PICTURED]:
+        of_class = [image for image in images.images if image.label == label and image.sha256 in train]
         # By hash: the same ones each time, whatever the files are called.
-        for image in sorted(images, key=lambda image: image.sha256)[:per_class]:
+        for image in sorted(of_class, key=lambda image: image.sha256)[:per_class]:
             if (jpeg := _thumbnail(image)) is not None:
                 pictures.append(Picture(jpeg, shown(label)))
     if not pictures:
         return None
-    some = count(per_class, "training image")
-    return Pictures("examples", f"Examples: {some} of each class.", tuple(pictures), per_row=min(len(pictures), 10))
+    some = "two training images" if per_class == 2 else "a training image"
+    classes = f"of the first {number(_MOST_PICTURED)} classes" if len(images.classes) > _MOST_PICTURED else "class"
+    return Pictures("examples", f"Examples: {some} of each {classes}.", tuple(pictures), min(len(pictures), 10))
 
 
 def _thumbnail(image: LabelledImage) -> bytes | None:
@@ -162,89 +208,36 @@ def _thumbnail(image: LabelledImage) -> bytes | None:
     return content.getvalue()
 
 
-def recommended_blocks(run: RunFolder) -> list[Block]:
-    """What the recommended setting, trained as a whole run, does on the test images."""
+def recommended_blocks(run: RunFolder, subject: str = "the recommended setting") -> list[Block]:
+    """What the recommended setting, trained as a whole run, does on the test images.
+
+    Args:
+        subject: what to call it, where the comparison does not allow a recommendation.
+    """
     metrics = run.metrics()
-    test, chosen = metrics["test"], metrics["chosen"]
+    test, chosen, classes = metrics["test"], metrics["chosen"], metrics["collection"]["classes"]
     low, high = test["accuracy_interval"]
-    right = facts.right_answers(test)
-    blocks: list[Block] = [
-        Paragraph(
-            f"Trained as a run of its own ({chosen['label']}, {count(chosen['epoch'], 'epoch')} as chosen on "
-            "validation, then "
-            f"once more on training and validation images together), the recommended setting answered {right:,} of "
-            f"{count(test['images'], 'test image')} rightly: a test accuracy of {percent(test['accuracy'])} (95{THIN}% "
-            f"interval {percent(low)} to {percent(high)}, Wilson [[cite:wilson1927]]); always answering "
-            f"“{named(test['baseline']['class'])}” would give {percent(test['baseline']['accuracy'])}. Averaged over "
-            "the "
-            f"classes, precision is {percent(test['macro']['precision'])} and recall "
-            f"{percent(test['macro']['recall'])}. " + _confused(test, metrics["collection"]["classes"]),
-        )
-    ]
-    svg = confusion_matrix(test["confusion_matrix"], metrics["collection"]["classes"])
-    if svg is not None:
-        total = test["images"]
-        blocks.append(
-            Figure(
-                "confusion",
-                f"Confusion matrix of the recommended setting on the {count(total, 'test image')}: true classes in "
-                "rows, "
-                "answers in columns.",
-                svg,
-                f"Confusion matrix: {right:,} of {count(total, 'test image')} on the diagonal.",
-                width=0.5,
-            )
-        )
-    return blocks
-
-
-def _confused(test: dict[str, Any], classes: Sequence[str]) -> str:
-    sentence = literal(facts.confusion_sentence(facts.confusions(test["confusion_matrix"], classes)))
-    return f"{sentence} [[confusion]] shows all answers." if len(classes) <= 30 else sentence
-
-
-def reproduce_blocks(study: StudyFolder) -> tuple[Block, ...]:
-    """The command, the versions and the machine."""
-    found = study.facts()
-    environment, seconds = found["environment"], found["seconds"]
-    packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
-    return (
-        Paragraph(
-            "The command below, with the same images, versions and machine, gives the same numbers again, times "
-            "aside. The "
-            "folder of the study holds every run with its configuration, split, history and predictions, and the "
-            "recommended run with its model."
-        ),
-        Code(facts.command_line(environment) or "regraft study"),
-        Bullets(
-            (
-                f"Python {environment['python']}; {packages}.",
-                f"{named(environment['processor'])}, {count(environment['cores'], 'core')}; "
-                f"{named(environment['platform'])}.",
-                f"Time: {_stages(seconds)}; {duration(seconds.get('total', 0.0))} before this report was written.",
-            )
-        ),
+    right, total = facts.right_answers(test), count(test["images"], "test image")
+    svg = confusion_matrix(test["confusion_matrix"], classes)
+    confused = literal(facts.confusion_sentence(facts.confusions(test["confusion_matrix"], classes)))
+    text = (
+        f"{subject[0].upper()}{subject[1:]} was trained as a run of its own ({chosen['label']}): for "
+        f"{count(chosen['epoch'], 'epoch')}, as validation chose, and then afresh on the training and validation "
+        f"images together. It answered {right:,} of {total} rightly: a test accuracy of {percent(test['accuracy'])} "
+        f"(95{THIN}% interval {percent(low)} to {percent(high)}, Wilson [[cite:wilson1927]]), where always answering "
+        f"“{named(test['baseline']['class'])}” gives {percent(test['baseline']['accuracy'])}. Averaged over the "
+        f"classes, precision is {percent(test['macro']['precision'])} and recall {percent(test['macro']['recall'])}. "
+        f"{confused}"
     )
-
-
-_STAGES = {
-    "find": "finding the images",
-    "graphs": "preparing the network",
-    "summaries": "summaries",
-    "features": "computing features",
-    "training": "training on features",
-    "standard": "training through Keras",
-    "recommended": "the recommended run",
-}
-
-
-def _stages(seconds: dict[str, float]) -> str:
-    named = [f"{words} {duration(seconds[name])}" for name, words in _STAGES.items() if seconds.get(name, 0) >= 0.05]
-    return listing(named) or "not measured"
-
-
-def byline(study: StudyFolder) -> str:
-    """Who made the report, and when."""
-    environment = study.facts()["environment"]
-    day = facts.when(environment)
-    return f"regraft {environment['packages'].get('regraft', '')}" + (f", {day}" if day else "")
+    if svg is None:
+        return [Paragraph(text)]
+    return [
+        Paragraph(f"{text} [[confusion]] shows all answers."),
+        Figure(
+            "confusion",
+            f"Confusion matrix of {subject} on the {total}: true classes in rows, answers in columns.",
+            svg,
+            f"Confusion matrix: {right:,} of {total} on the diagonal.",
+            width=0.5,
+        ),
+    ]

@@ -6,23 +6,25 @@ from typing import Any
 
 from regraft.reports import comparison_words as words
 from regraft.reports import flower_experiments as experiments
-from regraft.reports._comparison_phrases import number
+from regraft.reports._comparison_phrases import MAJORITY, number
+from regraft.reports._reproduction import byline, reproduce_blocks
 from regraft.reports._study_parts import (
     SHARED_REFERENCES,
-    byline,
     cited,
     example_pictures,
+    images_at_hand,
+    quoted,
     recommended_blocks,
-    reproduce_blocks,
     split_paragraph,
     split_table,
 )
+from regraft.reports._study_results import RELIABILITY, divergence_warning, edge_remarks, reliability_figure
 from regraft.reports._words import THIN, count, percent, shown
 from regraft.reports.diagram import cut_diagram
 from regraft.reports.document import Block, Bullets, Code, Details, Document, Figure, Paragraph, Section, literal, named
 from regraft.reports.flower_discussion import discussion, limits, quick_warning
-from regraft.reports.flower_words import scaling_sentence, speed_sentence
-from regraft.reports.grid_document import RELIABILITY, reliability_figure
+from regraft.reports.flower_scaling_words import scaling_sentence
+from regraft.reports.flower_words import speed_sentence
 from regraft.reports.references import TRANSFER, backbone_paper
 from regraft.runs.folder import RunFolder
 from regraft.studies.folder import StudyFolder
@@ -62,22 +64,24 @@ def flower_document(folder: StudyFolder) -> Document:
 
 
 def _abstract(folder: StudyFolder, found: experiments.Found) -> str:
-    whole = found.whole
+    facts, whole = folder.facts(), found.whole
+    combinations, repetitions = len(found.grid.settings), len(found.grid.repetitions)
     sentences = [
         "A network trained on ImageNet was given a new last layer, and only that layer was trained, to tell "
-        f"{number(len(folder.facts()['collection']['classes']))} kinds of flowers apart. "
-        f"In {count(len(found.grid.repetitions), 'repetition')}, {count(len(found.grid.settings), 'combination')} of "
-        "learning "
-        "rate and momentum were compared."
+        f"{number(len(facts['collection']['classes']))} kinds of flowers apart. "
+        f"In {number(repetitions)} repetition{'s' if repetitions > 1 else ''}, {number(combinations)} combinations of "
+        "learning rate and momentum were compared."
     ]
     if whole.best is None:
         sentences.append("All of them diverged, so none can be recommended.")
     else:
         best = whole.verdicts[whole.best]
-        ties = len(whole.ties)
-        others = f"; for {ties} others no difference from it was found" if ties > 1 else ""
+        mean = "mean validation accuracy" if repetitions > 1 else "validation accuracy"
+        ties = len(whole.ties) if whole.testable else 0
+        others = f"; for {number(ties)} other{'s' if ties > 1 else ''} no difference from it was found" if ties else ""
+        doubt = "" if whole.learned else f"; it was not shown to do better than {MAJORITY}"
         sentences.append(
-            f"The highest mean validation accuracy, {percent(best.mean)}, was reached with {named(best.label)}{others}."
+            f"The highest {mean}, {percent(best.mean)}, was reached with {quoted(best.label)}{doubt or others}."
         )
     run = folder.recommended
     if (run.path / "metrics.json").is_file():
@@ -87,21 +91,22 @@ def _abstract(folder: StudyFolder, found: experiments.Found) -> str:
             f"On {count(test['images'], 'test image')} that took part in no choice, this setting reaches "
             f"{percent(test['accuracy'])} (95{THIN}% interval {percent(low)} to {percent(high)})."
         )
-    sentences += [scaling_sentence(found), speed_sentence(found)]
+    sentences += [scaling_sentence(found), speed_sentence(found, facts["features"])]
     return " ".join(filter(None, sentences))
 
 
 def _question(found: experiments.Found) -> tuple[Block, ...]:
+    rates = found.rates.axes["head.learning_rate"]
     return (
         Paragraph(
             "Transfer learning re-uses what a network has learnt on one task for another [[cite:yosinski2014]]. Here "
-            "the "
-            "frozen part of the network serves as it is, and the question is how its new last layer is best trained by "
-            "stochastic gradient descent. In particular:"
+            "the frozen part of the network serves as it is, and the question is how its new last layer is best "
+            "trained by stochastic gradient descent. In particular:"
         ),
         Bullets(
             (
-                "Which learning rate is best, over three orders of magnitude, and does momentum improve on it?",
+                f"Which learning rate is best, from {min(rates):g} to {max(rates):g}, over three orders of magnitude, "
+                "and does momentum improve on it?",
                 "Does training on features that were computed once give the same result as training through the whole "
                 "network, and how much time does it save?",
                 "What does it cost to scale the inputs otherwise than the network was trained on?",
@@ -111,13 +116,13 @@ def _question(found: experiments.Found) -> tuple[Block, ...]:
 
 
 def _data(folder: StudyFolder, found: experiments.Found) -> tuple[Block, ...]:
-    facts = folder.facts()
+    collection = folder.facts()["collection"]
     study, _ = folder.grid("grid")
     run = RunFolder(found.grid.runs[0][0])
-    pictures = example_pictures(study, run, per_class=2)
-    collection = facts["collection"]
-    skipped = f" {count(collection['skipped'], 'file')} could not be used." if collection["skipped"] else ""
-    shows = " and [[examples]] shows some of them" if pictures else ""
+    images = images_at_hand(study)
+    pictures = example_pictures(images, run)
+    skipped = f" {count(collection['skipped'], 'further file')} could not be used." if collection["skipped"] else ""
+    shows = ", and [[examples]] shows some of them" if pictures else ""
     blocks: list[Block] = [
         Paragraph(
             f"The data set, {named(collection['name'])}, holds {count(collection['images'], 'photograph')} of "
@@ -127,20 +132,18 @@ def _data(folder: StudyFolder, found: experiments.Found) -> tuple[Block, ...]:
     ]
     if pictures:
         blocks.append(pictures)
-    blocks.append(split_paragraph(study, found.grid))
-    return tuple(blocks)
+    return (*blocks, split_paragraph(study, found.grid, images))
 
 
 def _method(folder: StudyFolder, found: experiments.Found) -> tuple[Block, ...]:
     facts = folder.facts()
     parameters, backbone, features = facts["parameters"], facts["backbone"], facts["features"]
-    name = named(backbone["name"])
     paper = backbone_paper(backbone["name"])
-    reference = f" [[cite:{paper.key}]]" if paper else ""
+    name = named(backbone["name"]) + (f" [[cite:{paper.key}]]" if paper else "")
     height, width = backbone["size"]
     drawn = cut_diagram(
         backbone["name"],
-        height,
+        (height, width),
         features["width"],
         parameters["outputs_after"],
         frozen=parameters["after"] - parameters["trainable"],
@@ -148,17 +151,14 @@ def _method(folder: StudyFolder, found: experiments.Found) -> tuple[Block, ...]:
     )
     return (
         Paragraph(
-            f"{name}{reference} with ImageNet weights takes pictures of {height} × {width} pixels. As it comes, it "
-            "ends in "
+            f"{name} with ImageNet weights takes pictures of {height} × {width} pixels. As it comes, it ends in "
             f"{parameters['outputs_before']:,} ImageNet classes and has {parameters['before']:,} parameters. Its last "
-            "layer "
-            f"was replaced by a Dense layer with {parameters['outputs_after']} softmax outputs: the new network has "
-            f"{parameters['after']:,} parameters, of which only the {parameters['trainable']:,} of the new layer are "
-            "trained "
-            "([[cut]]). The frozen part is called F, the trained part N, and what users call a model is N(F(x)). As F "
-            "never "
-            "changes, F(x) can be computed once for every image, which gives the accelerated sets {(F(x), t)}: "
-            f"{features['images']:,} vectors of {features['width']:,} numbers, {_megabytes(features['bytes'])} in all."
+            f"layer was replaced by a Dense layer with {parameters['outputs_after']} softmax outputs: the new network "
+            f"has {parameters['after']:,} parameters, of which only the {parameters['trainable']:,} of the new layer "
+            "are trained ([[cut]]). The frozen part is called F, the trained part N, and the whole classifier is "
+            "N(F(x)). As F never changes, F(x) can be computed once for every image, which gives the accelerated sets "
+            f"{{(F(x), t)}}: {features['images']:,} vectors of {features['width']:,} numbers, "
+            f"{features['bytes'] / 1e6:.1f}{THIN}MB in all."
         ),
         Figure(
             "cut",
@@ -169,13 +169,10 @@ def _method(folder: StudyFolder, found: experiments.Found) -> tuple[Block, ...]:
         ),
         Paragraph(
             "N is trained by stochastic gradient descent on the cross-entropy, in batches of 32, with momentum in the "
-            "form "
-            f"{_formula('v ← m·v − r·g')}, {_formula('w ← w + v')}, where r is the learning rate, m the momentum and "
-            "g the gradient "
-            "[[cite:sutskever2013]]; Nesterov’s form is not used. The initial weights are Glorot-uniform "
-            "[[cite:glorot2010]], the biases zero. A training is measured on the validation images after every epoch, "
-            "and "
-            "stands for its setting at the epoch with the lowest validation loss."
+            f"form {_formula('v ← m·v − r·g')}, {_formula('w ← w + v')}, where r is the learning rate, m the momentum "
+            "and g the gradient [[cite:sutskever2013]]; Nesterov’s form is not used. The initial weights are "
+            "Glorot-uniform [[cite:glorot2010]], the biases zero. A training is measured on the validation images "
+            "after every epoch, and stands for its setting at the epoch with the lowest validation loss."
         ),
         Paragraph(cited(words.test_note(found.whole))),
     )
@@ -186,16 +183,15 @@ def _formula(text: str) -> str:
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f}{THIN}MB"
-
-
 def _recommendation(folder: StudyFolder, found: experiments.Found) -> tuple[Block, ...]:
-    blocks: list[Block] = [Paragraph(literal(words.recommendation(found.whole, subject="combination")), strong=True)]
+    whole = found.whole
+    text = [literal(words.recommendation(whole, subject="combination")), edge_remarks(found.grid, whole)]
+    blocks: list[Block] = [Paragraph(" ".join(filter(None, text)), strong=True)]
+    if drawn := reliability_figure(whole):
+        blocks += [Paragraph(RELIABILITY), drawn]
     if (folder.recommended.path / "metrics.json").is_file():
-        blocks += recommended_blocks(folder.recommended)
-    if drawn := reliability_figure(found.whole):
-        blocks[1:1] = [Paragraph(RELIABILITY), drawn]
+        firm = whole.learned and whole.testable
+        blocks += recommended_blocks(folder.recommended, f"the {'recommended' if firm else 'best'} combination")
     return tuple(blocks)
 
 
@@ -215,16 +211,11 @@ def _summaries(folder: StudyFolder) -> tuple[Block, ...]:
 
 
 def _warnings(facts: dict[str, Any], found: experiments.Found) -> tuple[str, ...]:
-    warnings = []
-    if fallback := facts.get("fallback"):
-        warnings.append(
-            f"The weights of {named(fallback['wanted'])} could not be had, so {named(facts['backbone']['name'])}, "
-            "which comes "
-            f"with regraft, takes its place: {named(fallback['reason'])}"
-        )
-    if quick := quick_warning(found):
-        warnings.append(quick)
-    diverged = int(found.grid.diverged.sum())
-    if diverged:
-        warnings.append(f"{count(diverged, 'training')} of {found.grid.diverged.size:,} diverged.")
-    return tuple(warnings)
+    fallback = facts.get("fallback")
+    other = (
+        f"{named(fallback['wanted'])} could not be had, so {named(facts['backbone']['name'])}, which comes with "
+        f"regraft, takes its place: {named(fallback['reason'].rstrip('.'))}."
+        if fallback
+        else ""
+    )
+    return tuple(filter(None, (other, quick_warning(found), divergence_warning(found.grid))))

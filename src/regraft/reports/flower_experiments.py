@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,22 +9,27 @@ import numpy as np
 
 from regraft.reports import comparison_words as words
 from regraft.reports import flower_words
-from regraft.reports._comparison_phrases import p_value, scientific, sentence_count, signed_points
+from regraft.reports._comparison_phrases import number, p_value, sentence_count, signed_points
 from regraft.reports._drawing import Drawn
-from regraft.reports._words import THIN, count, duration, percent, shown
+from regraft.reports._study_results import edge_remarks, over, settings_table
+from regraft.reports._words import THIN, duration, listing, percent, shown
 from regraft.reports.agreement_figure import agreement
 from regraft.reports.comparison_figures import box_plots
 from regraft.reports.curve_figures import band_words, panels
 from regraft.reports.document import Block, Figure, Paragraph, Table, literal
 from regraft.reports.first_training_figure import curves_of, first_training
-from regraft.reports.grid_document import settings_table
+from regraft.reports.flower_scaling_words import scaling_text
+from regraft.reports.flower_words import Curves
 from regraft.reports.heat_figure import heat_map
-from regraft.studies.agreement import pairs_of
-from regraft.studies.conclusions import Conclusion, at_edge, conclude
+from regraft.studies.agreement import STANDARD, pairs_of
+from regraft.studies.axes import values_label
+from regraft.studies.conclusions import Conclusion, conclude
 from regraft.studies.flower_study import FIRST_MOMENTUM, FIRST_RATE
 from regraft.studies.folder import StudyFolder
 from regraft.studies.results import Results
 from regraft.studies.scaling import OVERALL
+
+_MOST_BOXES = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,14 +100,14 @@ def first_blocks(found: Found) -> tuple[Block, ...]:
     results = found.grid.where(head__learning_rate=FIRST_RATE, head__momentum=FIRST_MOMENTUM)
     curves = curves_of(results)
     blocks: list[Block] = [Paragraph(flower_words.first_text(curves))]
-    add_figure(
-        blocks,
-        "first",
-        f"The first training (learning rate {FIRST_RATE:g}, momentum {FIRST_MOMENTUM:g}), in the first repetition: "
-        "error "
-        "against epochs, error against seconds, and the measures on the validation images.",
-        first_training(curves),
-    )
+    if np.isfinite(curves["val_loss"]).any():
+        add_figure(
+            blocks,
+            "first",
+            f"The first training (learning rate {FIRST_RATE:g}, momentum {FIRST_MOMENTUM:g}), in the first repetition: "
+            "error against epochs, error against seconds, and the measures on the validation images.",
+            first_training(curves),
+        )
     return tuple(blocks)
 
 
@@ -112,40 +116,28 @@ def rate_blocks(found: Found) -> tuple[Block, ...]:
     rates = found.rates.axes["head.learning_rate"]
     text = (
         f"{sentence_count(len(rates), 'learning rate')} from {min(rates):g} to {max(rates):g} were tried without "
-        "momentum. "
-        "[[rate-curves]] shows the learning curves, [[rates]] compares the settings."
+        "momentum. [[rate-curves]] shows the learning curves, and [[rates]] compares the settings."
     )
-    edge = ""
-    if found.rate.best is not None:
-        edge = words.edge_remark(
-            at_edge(found.rates, "head.learning_rate", found.rate), "learning rate", found.best_rate
-        )
-    return _comparison(found.rates, found.rate, "rate", "rates", text, "learning rate", None, edge)
+    return _comparison(found.rates, found.rate, "rate", "rates", text, "learning rate", None)
 
 
 def momentum_blocks(found: Found) -> tuple[Block, ...]:
     """Task 8: the momenta at the best learning rate."""
-    text = (
-        f"With the learning rate {found.best_rate:g}, momentum was switched off and set to three values. "
-        "[[momentum-curves]] shows the learning curves, [[momenta]] compares the settings."
+    momenta = [f"{value:g}" for value in found.momenta.axes["head.momentum"] if value != FIRST_MOMENTUM]
+    start = (
+        f"Without momentum every learning rate diverged, so that the first one, {found.best_rate:g}, was kept; with it,"
+        if found.rate.best is None
+        else f"With the learning rate {found.best_rate:g}, the best without momentum,"
     )
-    best = found.momentum.best
-    edge = ""
-    if best is not None:
-        value = found.momenta.settings[best].values["head.momentum"]
-        edge = words.edge_remark(at_edge(found.momenta, "head.momentum", found.momentum), "momentum", value)
-    return _comparison(found.momenta, found.momentum, "momentum", "momenta", text, "momentum", "momenta", edge)
+    text = (
+        f"{start} momenta of {listing(momenta)} were compared with none. [[momentum-curves]] shows the learning "
+        "curves, and [[momenta]] compares the settings."
+    )
+    return _comparison(found.momenta, found.momentum, "momentum", "momenta", text, "momentum", "momenta")
 
 
 def _comparison(
-    results: Results,
-    conclusion: Conclusion,
-    one: str,
-    label: str,
-    text: str,
-    subject: str,
-    subjects: str | None,
-    edge: str,
+    results: Results, conclusion: Conclusion, one: str, label: str, text: str, subject: str, subjects: str | None
 ) -> tuple[Block, ...]:
     blocks: list[Block] = [Paragraph(text)]
     add_figure(
@@ -155,10 +147,10 @@ def _comparison(
         panels(results, ("val_error", "val_loss")),
     )
     every = range(len(results.settings))
-    caption = f"Validation accuracy by {subject}, over {count(conclusion.repetitions, 'repetition')}."
+    caption = f"Validation accuracy by {subject}, {over(conclusion.repetitions)}."
     blocks.append(settings_table(label, conclusion, every, caption))
-    finding = words.finding(conclusion, subject=subject, subjects=subjects)
-    blocks.append(Paragraph(literal(" ".join(filter(None, (finding, edge)))), strong=True))
+    finding = literal(words.finding(conclusion, subject=subject, subjects=subjects))
+    blocks.append(Paragraph(" ".join(filter(None, (finding, edge_remarks(results, conclusion)))), strong=True))
     return tuple(blocks)
 
 
@@ -167,21 +159,18 @@ def agreement_blocks(found: Found, facts: dict[str, Any]) -> tuple[Block, ...]:
     if found.refused is not None:
         return (Paragraph(flower_words.refused_text(found.refused)),)
     blocks: list[Block] = [Paragraph(flower_words.agreement_text(found, facts))]
-    trainings = [
-        (results.chosen[standard][0], curves_of(results, standard), curves_of(results, accelerated))
-        for results in found.both_ways
-        for standard, accelerated in pairs_of(results)
-    ]
+    if not found.agreement:
+        return tuple(blocks)
     rows = tuple(
         (
             shown(row["setting"]),
             f"{row['epochs']}",
             percent(row["standard_accuracy"]),
             percent(row["accelerated_accuracy"]),
-            "–" if row["weights"] is None else scientific(row["weights"]),
-            scientific(row["loss"]),
+            "–" if row["weights"] is None else flower_words.size(row["weights"]),
+            flower_words.size(row["loss"]),
             duration(row["standard_seconds"]),
-            f"{row['accelerated_seconds']:.3f}{THIN}s",
+            flower_words.brief(row["accelerated_seconds"]),
         )
         for row in found.agreement
     )
@@ -189,9 +178,9 @@ def agreement_blocks(found: Found, facts: dict[str, Any]) -> tuple[Block, ...]:
         Table(
             "agreement",
             "The same trainings done both ways: validation accuracy after the last epoch, largest difference of a "
-            "weight and "
-            "of the validation loss at any epoch, and the time of all epochs.",
-            ("Setting", "Epochs", "Standard", "Accelerated", "Δ weight", "Δ loss", "Time, standard", "Accelerated"),
+            "weight (– where the best epochs differ) and of the validation loss at any epoch, and the time of all "
+            "epochs.",
+            ("Setting", "Epochs", "Standard", "Accelerated", "Δ weight", "Δ loss", "Time, standard", "accelerated"),
             rows,
             align="lrrrrrrr",
             note="The accelerated time is that of all heads of the row’s group, trained at once.",
@@ -201,66 +190,75 @@ def agreement_blocks(found: Found, facts: dict[str, Any]) -> tuple[Block, ...]:
         add_figure(
             blocks,
             "both-ways",
-            "Standard and accelerated training on top of each other, against epochs and against seconds.",
-            agreement(trainings, quantities=("val_loss", "val_accuracy")),
+            "Standard and accelerated training on top of each other, against epochs and against seconds. The speed-up "
+            "in the figure takes each training by itself, although the accelerated ones of a group share their time.",
+            agreement(_trainings(found), quantities=("val_loss", "val_accuracy")),
         )
     return tuple(blocks)
+
+
+def _trainings(found: Found) -> list[tuple[str, Curves, Curves]]:
+    """The name and the curves of every training that was done both ways; one that diverged goes by its setting."""
+    trainings = []
+    for results in found.both_ways:
+        for standard, accelerated in pairs_of(results):
+            values = {axis: value for axis, value in results.settings[standard].values.items() if axis != STANDARD}
+            lost = results.diverged[[standard, accelerated], 0].any()
+            name = f"{values_label(values) if values else 'first training'} (diverged)"
+            label = name if lost else results.chosen[standard][0]
+            trainings.append((label, curves_of(results, standard), curves_of(results, accelerated)))
+    return trainings
 
 
 def grid_blocks(found: Found) -> tuple[Block, ...]:
     """Task 10: every momentum at every learning rate."""
     blocks: list[Block] = [Paragraph(flower_words.grid_text(found))]
+    repetitions = len(found.grid.repetitions)
     add_figure(
         blocks,
         "heat",
-        f"Mean validation accuracy over {count(len(found.grid.repetitions), 'repetition')}, by learning rate and "
+        f"{'Mean validation' if repetitions > 1 else 'Validation'} accuracy {over(repetitions)}, by learning rate and "
         "momentum.",
         heat_map(found.grid, "head.learning_rate", "head.momentum"),
     )
-    order = _best_first(found)[:6]
-    add_figure(
-        blocks,
-        "boxes",
-        f"Validation accuracy of the {len(order)} best combinations in every repetition.",
-        box_plots(found.grid.select(order)),
-    )
+    if best := flower_words.sound_best_first(found)[:_MOST_BOXES]:
+        which = f"{number(len(best))} best combinations" if len(best) > 1 else "best combination"
+        add_figure(
+            blocks,
+            "boxes",
+            f"Validation accuracy of the {which}{' in every repetition' if repetitions > 1 else ''}.",
+            box_plots(found.grid.select(best)),
+        )
     blocks.append(Paragraph(literal(words.finding(found.whole, subject="combination")), strong=True))
     return tuple(blocks)
 
 
-def _best_first(found: Found) -> Sequence[int]:
-    means = np.where(np.isfinite(found.grid.accuracy).all(axis=1), found.grid.accuracy.mean(axis=1), -1.0)
-    return [int(row) for row in np.argsort(-means, kind="stable")]
-
-
 def scaling_blocks(found: Found, facts: dict[str, Any]) -> tuple[Block, ...]:
     """What inputs scaled to 0…1 cost."""
-    blocks: list[Block] = [Paragraph(flower_words.scaling_text(found, facts))]
-    if found.scaling:
-        rows = tuple(
-            (
-                shown(row["setting"]),
-                percent(row["own"]),
-                percent(row["wrong"]),
-                signed_points(row["difference"]),
-                "–" if row["low"] is None else f"{signed_points(row['low'])} to {signed_points(row['high'])}",
-                "–" if row["p"] is None else p_value(row["p"]).removeprefix("p = ").removeprefix("p "),
-            )
-            for row in found.scaling
+    text = Paragraph(scaling_text(found, facts))
+    if not found.scaling:
+        return (text,)
+    rows = tuple(
+        (
+            shown(row["setting"]),
+            percent(row["own"]),
+            percent(row["wrong"]),
+            signed_points(row["difference"]),
+            "–" if row["low"] is None else f"{signed_points(row['low'])} to {signed_points(row['high'])}",
+            "–" if row["p"] is None else p_value(row["p"]).removeprefix("p = ").removeprefix("p "),
         )
-        overall = tuple(place for place, row in enumerate(found.scaling) if row["setting"] == OVERALL)
-        blocks.append(
-            Table(
-                "scaling",
-                "Mean validation accuracy with the network’s own scaling and with inputs scaled to 0…1, without "
-                "momentum.",
-                ("Setting", "Own scaling", "0…1", "Difference (points)", f"95{THIN}% interval", "p"),
-                rows,
-                align="lrrrrr",
-                strong=overall,
-            )
-        )
-    return tuple(blocks)
+        for row in found.scaling
+    )
+    overall = tuple(place for place, row in enumerate(found.scaling) if row["setting"] == OVERALL)
+    table = Table(
+        "scaling",
+        "Mean validation accuracy with the network’s own scaling and with inputs scaled to 0…1, without momentum.",
+        ("Setting", "Own scaling", "0…1", "Difference (points)", f"95{THIN}% interval", "p"),
+        rows,
+        align="lrrrrr",
+        strong=overall,
+    )
+    return (text, table)
 
 
 def add_figure(blocks: list[Block], label: str, caption: str, drawn: Drawn | None) -> None:

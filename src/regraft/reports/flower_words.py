@@ -7,59 +7,82 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from regraft.reports._comparison_phrases import number, p_value, points, points_range, scientific, signed_points
+from regraft.reports._comparison_phrases import is_equal, number, points, scientific
+from regraft.reports._study_parts import quoted
 from regraft.reports._words import THIN, count, duration, percent
 from regraft.reports.document import named
-from regraft.studies.scaling import OVERALL
+from regraft.studies.flower_study import FIRST_RATE
 
 if TYPE_CHECKING:
     from regraft.reports.flower_experiments import Found
 
 Curves = dict[str, npt.NDArray[np.float64]]
 
+_EQUAL = 0.011  # of the accuracy: an image or two that lie on the boundary fall to either side by rounding
+_ROUNDING = 1e-6  # of an accuracy in single precision
+_RISEN = 1.02  # times the lowest validation loss
+
 
 def first_text(curves: Curves) -> str:
     """What the first training looks like: how fast, how far, and whether it had come to its end."""
-    known = np.isfinite(curves["val_loss"])
-    if not known.any():
-        return "The first training diverged in its first epoch: no curve can be drawn."
-    loss, accuracy = curves["val_loss"], curves["val_accuracy"]
-    best, last = int(np.nanargmin(loss)), int(np.flatnonzero(known)[-1])
+    known = np.flatnonzero(np.isfinite(curves["val_loss"]))
+    if not known.size:
+        return (
+            f"The training with the values of the assignment, learning rate {FIRST_RATE:g} without momentum, diverged "
+            "in its first epoch, so that there are no curves to show."
+        )
+    accuracy, epochs = curves["val_accuracy"], len(curves["val_loss"])
+    best, last = int(np.nanargmin(curves["val_loss"])), int(known[-1])
+    diverged = last + 1 < epochs
+    only = "its only" if epochs == 1 else "the first"
+    later = f"; after {count(last + 1, 'epoch')}, {percent(accuracy[last])}" if last else ""
+    end = (
+        f"In epoch {last + 2} the training diverged: a loss or a weight stopped being finite. Before that,"
+        if diverged
+        else "At the end,"
+    )
     sentences = [
-        "[[first]] shows one training with the values of the assignment, learning rate 0.01 without momentum.",
-        f"After the first epoch, {percent(accuracy[0])} of the validation images were answered rightly; after "
-        f"{count(last + 1, 'epoch')}, {percent(accuracy[last])}. The training error ended at "
-        f"{percent(1 - curves['accuracy'][last])} and the validation error at {percent(1 - accuracy[last])}.",
+        f"[[first]] shows one training with the values of the assignment, learning rate {FIRST_RATE:g} without "
+        "momentum.",
+        f"After {only} epoch, {percent(accuracy[0])} of the validation images were answered rightly{later}.",
+        f"{end} the training error was {percent(1 - curves['accuracy'][last])} and the validation error "
+        f"{percent(1 - accuracy[last])}.",
     ]
     if np.isfinite(curves["val_precision"][best]):
         sentences.append(
             f"Averaged over the classes, precision was {percent(curves['val_precision'][best])} and recall "
             f"{percent(curves['val_recall'][best])} at the epoch with the lowest validation loss."
         )
-    if last + 1 < len(known):
-        sentences.append(f"The training diverged in epoch {last + 2}.")
-    elif best == last:
-        sentences.append(
-            f"The validation loss was still falling at epoch {last + 1}: this training was not at its end, and a "
-            "larger "
-            "step would have taken it further in the same time."
-        )
-    else:
-        sentences.append(
-            f"The validation loss was lowest at epoch {best + 1} and rose by "
-            f"{100 * (loss[last] / loss[best] - 1):.0f}{THIN}% "
-            "afterwards, while the training loss kept falling: from there on the layer fitted the training images "
-            "alone."
-            if curves["loss"][last] < curves["loss"][best] and loss[last] > 1.02 * loss[best]
-            else f"The validation loss was lowest at epoch {best + 1} and had levelled off by the end."
-        )
+    if diverged or epochs == 1:
+        return " ".join(sentences)
+    sentences.append(_trend(curves, best, last))
     if np.isfinite(curves["seconds"][last]):
         sentences.append(
-            f"On cached features all {count(last + 1, 'epoch')} took {duration(float(curves['seconds'][last]))}, "
-            "together "
-            "with every other combination of learning rate and momentum."
+            f"On cached features, all {count(epochs, 'epoch')} took {duration(float(curves['seconds'][last]))}, "
+            "together with those of every other combination of learning rate and momentum."
         )
     return " ".join(sentences)
+
+
+def _trend(curves: Curves, best: int, last: int) -> str:
+    """Where the validation loss went after its lowest point."""
+    if best == last:
+        return (
+            f"The validation loss was still falling at epoch {last + 1}: the training was not at its end, and more "
+            "epochs or a larger learning rate may take it further."
+        )
+    loss = curves["val_loss"]
+    if loss[last] <= _RISEN * loss[best]:
+        return f"The validation loss was lowest at epoch {best + 1} and had levelled off by the end."
+    ratio = float(loss[last] / max(loss[best], 1e-9))
+    times = f"{ratio:.1f}" if ratio < 9.95 else f"{ratio:,.0f}"
+    risen = f"by {100 * (ratio - 1):.0f}{THIN}%" if ratio < 2 else f"to {times} times that value"
+    return f"The validation loss was lowest at epoch {best + 1} and rose {risen} afterwards, " + (
+        "while the training loss fell further: from there on the layer learnt what is particular to the training "
+        "images."
+        if curves["loss"][last] < curves["loss"][best]
+        else "and the training loss rose with it: the steps were too large to settle."
+    )
 
 
 def refused_text(reason: str) -> str:
@@ -73,97 +96,113 @@ def refused_text(reason: str) -> str:
 def agreement_text(found: Found, facts: dict[str, Any]) -> str:
     """How far standard and accelerated training lie apart, and what the difference in time comes to."""
     rows = found.agreement
-    features = facts["features"]
-    sentences = [
+    start = (
         "In standard training F(x) is computed anew for every batch of every epoch. Accelerated training computes it "
-        f"once ({_computed(features)}) and trains N on the sets {{(F(x), t)}}."
-    ]
+        f"once ({_computed(facts['features'])}) and trains N on the sets {{(F(x), t)}}."
+    )
     if not rows:
-        sentences.append("No training came to its end both ways, so there is nothing to compare.")
-        return " ".join(sentences)
+        return f"{start} No training came to its end both ways, so there is nothing to compare."
+    sentences = [start]
     if found.quick:
-        sentences.append(
-            f"The standard side of this study was shortened to {count(len(rows), 'setting')} and "
-            f"{count(rows[0]['epochs'], 'epoch')}."
-        )
-    weights = [row["weights"] for row in rows if row["weights"] is not None]
-    worst = max(row["accuracy"] for row in rows)
+        sentences.append(f"The standard side of this study was shortened to {shortened_to(found)}.")
     sentences.append(
-        "[[agreement]]"
-        + (" and [[both-ways]] compare" if found.drawn_both_ways else " compares")
-        + " both ways, from the same initial weights on the same batches."
+        f"[[agreement]]{' and [[both-ways]] compare' if found.drawn_both_ways else ' compares'} both ways, from the "
+        "same initial weights on the same batches."
     )
-    if weights:
-        largest = max(row["largest_weight"] for row in rows)
-        sentences.append(
-            f"No weight differs by more than {scientific(max(weights))}, where the largest weight is {largest:.2g}; "
-            "the "
-            "validation "
-            f"accuracy {_apart(worst)}."
-        )
-    else:
-        sentences.append(f"The validation accuracy {_apart(worst)}.")
-    sentences.append(
-        "So the two ways are the same computation, apart from rounding, and what is found on cached features holds for "
-        "standard training."
-        if worst < 0.011 and all(row["same_images"] for row in rows)
-        else "So the two ways do not give the same result here, and what is found on cached features must not be taken "
-        "over."
-    )
-    sentences.append(speed_sentence(found))
-    standard = _standard_rate(found)
-    if standard:
-        images = found.grid.accuracy.size * found.grid.curves["loss"].shape[-1]
-        per_epoch = float(np.mean(found.grid.train_images + found.grid.images))
-        sentences.append(
-            f"At the measured {standard:.0f} images a second, the {found.grid.accuracy.size:,} trainings of this "
-            "study would "
-            f"have taken some {_long(images * per_epoch / standard)} through Keras (extrapolated); on cached features "
-            "they "
-            f"took {duration(facts['seconds'].get('training', 0.0))}, recording them included."
-        )
+    sentences += [_differences(found), speed_sentence(found), _extrapolated(found, facts)]
     return " ".join(filter(None, sentences))
 
 
+def shortened_to(found: Found) -> str:
+    """`one setting and one epoch`: what a quick study trained through Keras."""
+    settings, epochs = len(found.agreement), max(row["epochs"] for row in found.agreement)
+    return f"{_amount(settings, 'setting')} and {_amount(epochs, 'epoch')}"
+
+
+def _amount(value: int, noun: str) -> str:
+    return f"{number(value)} {noun if value == 1 else noun + 's'}"
+
+
 def _computed(features: dict[str, Any]) -> str:
-    images = f"{features['images']:,} images"
     if not features["computed"]:
-        return f"{images}, read from the cache of an earlier run"
+        return f"{features['images']:,} images, read from the cache of an earlier run"
     return f"{features['computed']:,} images in {duration(features['seconds'])}, decoding included"
 
 
-def _apart(worst: float) -> str:
-    return "is equal at every epoch" if worst < 1e-9 else f"differs by at most {points(worst)} at any epoch"
+def _differences(found: Found) -> str:
+    """The largest difference of a weight and of the accuracy, and what follows from them."""
+    rows = found.agreement
+    weights = [row["weights"] for row in rows if row["weights"] is not None]
+    worst = max(row["accuracy"] for row in rows)
+    apart = "is equal at every epoch" if worst < _ROUNDING else f"differs by {_at_most(worst)} epoch"
+    largest = max(row["largest_weight"] for row in rows)
+    if not weights:
+        compared = f"The validation accuracy {apart}."
+    elif max(weights) == 0:
+        compared = f"All weights are equal; the validation accuracy {apart}."
+    else:
+        compared = (
+            f"No weight differs by more than {size(max(weights))}, where the largest weight is {largest:.2g}; the "
+            f"validation accuracy {apart}."
+        )
+    if not all(row["same_images"] for row in rows):
+        return f"{compared} Yet the two ways did not train on the same images, so that nothing follows from this."
+    if worst < _EQUAL:
+        return (
+            f"{compared} So the two ways are the same computation, apart from rounding, and what is found on cached "
+            "features holds for standard training."
+        )
+    return (
+        f"{compared} So the two ways do not give the same result here, and what is found on cached features must not "
+        "be taken over to standard training."
+    )
 
 
-def _long(seconds: float) -> str:
-    hours = seconds / 3600
-    return f"{hours:,.0f} hours" if hours >= 10 else f"{hours:.1f} hours" if hours >= 1 else duration(seconds)
+def size(value: float) -> str:
+    """A difference, tiny as a rule: `2.6·10⁻⁷`; `0.12` where it is not."""
+    return scientific(value) if value < 0.01 else f"{value:.2g}"
 
 
-def _standard_rate(found: Found) -> float | None:
-    """Images a second, trained and measured, through Keras."""
-    seconds = sum(row["standard_seconds"] for row in found.agreement)
-    if not seconds or not found.both_ways:
-        return None
-    images = float(found.both_ways[0].train_images[0] + found.both_ways[0].images[0])
-    return float(images * sum(row["epochs"] for row in found.agreement) / seconds)
+def _at_most(difference: float) -> str:
+    text = points(difference)
+    return f"{text} at every" if text.startswith("less than") else f"at most {text} at any"
 
 
-def speed_sentence(found: Found) -> str:
-    """How much faster the accelerated training was; empty where there was no standard one."""
+def speed_sentence(found: Found, features: dict[str, Any] | None = None) -> str:
+    """How much faster the accelerated training was; empty where there was no standard one.
+
+    Args:
+        features: what `study.json` holds of them, where the sentence is to say what they took as well.
+    """
     standard, accelerated = 0.0, 0.0
     for rows in filter(None, _groups(found)):
         standard += sum(row["standard_seconds"] for row in rows)
         accelerated += max(row["accelerated_seconds"] for row in rows)  # all heads of a group were trained at once
     if not standard or not accelerated:
         return ""
-    ratio = standard / accelerated
     shortened = ", measured on a shortened standard side" if found.quick else ""
-    return (
-        f"Training on features that were computed once was {ratio:,.0f} times as fast as training through the network "
-        f"({duration(standard)} against {accelerated:.3f}{THIN}s for the same trainings{shortened})."
+    computed = (
+        f"; computing the features took {duration(features['seconds'])}" if features and features["computed"] else ""
     )
+    return (
+        f"Training on features that were computed once was {_times(standard / accelerated)} training through the "
+        f"network ({brief(standard)} against {brief(accelerated)} for the same trainings{shortened}{computed})."
+    )
+
+
+def _times(ratio: float) -> str:
+    """`about 21,000 times as fast as`, to two digits; what cannot be told from 1 is no speed-up."""
+    if ratio < 1.05:
+        return "no faster than"
+    rounded = float(f"{ratio:.2g}")
+    return f"about {rounded:,.0f} times as fast as" if rounded >= 10 else f"{rounded:g} times as fast as"
+
+
+def brief(seconds: float) -> str:
+    """A time that may be far below a second: `0.031 s`."""
+    if seconds >= 0.995:
+        return duration(seconds)
+    return f"{seconds:.3f}{THIN}s" if seconds >= 0.0005 else f"under 0.001{THIN}s"
 
 
 def _groups(found: Found) -> list[list[dict[str, Any]]]:
@@ -176,100 +215,61 @@ def _groups(found: Found) -> list[list[dict[str, Any]]]:
     return groups
 
 
+def _extrapolated(found: Found, facts: dict[str, Any]) -> str:
+    """What the trainings of the grid would have taken through Keras."""
+    seconds = sum(row["standard_seconds"] for row in found.agreement)
+    if not seconds or not found.both_ways:
+        return ""
+    both, grid = found.both_ways[0], found.grid
+    images = float(both.train_images[0] + both.images[0]) * sum(row["epochs"] for row in found.agreement)
+    per_second = images / seconds
+    wanted = grid.accuracy.size * grid.curves["loss"].shape[-1] * float(np.mean(grid.train_images + grid.images))
+    return (
+        f"At the measured {per_second:,.0f} images a second, the {grid.accuracy.size:,} trainings of the whole grid "
+        f"would have taken some {_long(wanted / per_second)} through Keras (extrapolated); on cached features they "
+        f"took {duration(facts['seconds'].get('training', 0.0))}, together with those under the other scaling and "
+        "with recording them all."
+    )
+
+
+def _long(seconds: float) -> str:
+    hours = seconds / 3600
+    return f"{hours:,.0f} hours" if hours >= 10 else f"{hours:.1f} hours" if hours >= 1 else duration(seconds)
+
+
 def grid_text(found: Found) -> str:
-    """That the whole grid costs little, and whether looking for rate and momentum one after the other missed "
-    "anything."""
-    sentences = [
-        "On cached features all combinations cost hardly more than one, so the momenta were tried at every learning "
-        "rate "
-        "([[heat]], [[boxes]])."
-    ]
+    """That the whole grid costs little, and what looking for one value after the other would have missed."""
+    boxes = " and [[boxes]] show" if sound_best_first(found) else " shows"
+    start = (
+        "On cached features all combinations cost hardly more than one, so every momentum was tried at every learning "
+        f"rate, as [[heat]]{boxes}."
+    )
     step = found.momentum.best
     if found.whole.best is None or step is None:
-        return sentences[0]
-    stepwise = found.momenta.settings[step].values
-    best = found.grid.settings[found.whole.best].values
-    if stepwise == best:
-        sentences.append(
-            "Looking for the learning rate first and the momentum afterwards, as above, leads to the same combination "
-            "as "
-            "the whole grid."
-        )
-    else:
-        row = next(i for i, setting in enumerate(found.grid.settings) if setting.values == stepwise)
-        verdict = found.whole.verdicts[row]
-        judged = (
-            "a difference that was not found to be more than chance"
-            if row in found.whole.ties
-            else "which is more than chance"
-            if row in found.whole.worse
-            else "although the comparison could not be made"
-        )
-        sentences.append(
-            f"Looking for the learning rate first and the momentum afterwards led to {named(verdict.label)}; over the "
-            "whole "
-            f"grid, {named(found.whole.verdicts[found.whole.best].label)} does better by {points(verdict.difference)}, "
-            f"{judged}."
-        )
-    return " ".join(sentences)
-
-
-def scaling_text(found: Found, facts: dict[str, Any]) -> str:
-    """What the wrong scaling costs, at the settings where both could be trained."""
-    own = facts["backbone"]["preprocessing"]["name"]
-    was = {"tf": "−1…1", "lite": "−0.99…1"}.get(own, "another range")
-    start = (
-        f"{named(facts['backbone']['name'])} was trained on inputs scaled to {was}. A common mistake is to feed it "
-        "inputs "
-        "scaled to 0…1. Everything else the same, [[scaling]] shows what that costs."
-        if found.scaling
-        else "With inputs scaled to 0…1 no setting could be compared, because trainings diverged."
-    )
-    if not found.scaling:
         return start
-    single = [row for row in found.scaling if row["setting"] != OVERALL]
-    worse = [row for row in single if _is_found(row) and row["difference"] < 0]
-    if any(_is_found(row) and row["difference"] > 0 for row in found.scaling):
-        verdict = "At some setting the wrong scaling does better, which was not to be expected."
-    elif worse:
-        sizes = points_range([row["difference"] for row in worse])
-        where = (
-            "at every learning rate"
-            if len(worse) == len(single)
-            else f"at {number(len(worse))} of {number(len(single))} learning rates"
+    stepwise = found.momenta.settings[step].values
+    if stepwise == found.grid.settings[found.whole.best].values:
+        return (
+            f"{start} Looking for the learning rate first and for the momentum afterwards, as above, leads to the same "
+            "combination as the whole grid."
         )
-        verdict = f"It costs {sizes} {where}."
+    row = next(i for i, setting in enumerate(found.grid.settings) if setting.values == stepwise)
+    verdict, best = found.whole.verdicts[row], quoted(found.whole.verdicts[found.whole.best].label)
+    if is_equal(verdict.difference):
+        mean = "mean accuracy" if found.whole.testable else "accuracy"
+        judged = f"{best} has the same {mean}"
+    elif np.isnan(verdict.p):
+        judged = f"{best} does better by {points(verdict.difference)}, in a single repetition, which allows no test"
     else:
-        verdict = "At no single learning rate was the difference found to be more than chance."
-    overall = next((row for row in found.scaling if row["setting"] == OVERALL), None)
-    if overall is not None and overall["p"] is not None:
-        direction = "lower" if overall["difference"] < 0 else "higher"
-        judged = "more than chance" if _is_found(overall) else "not shown to be more than chance"
-        verdict += (
-            f" Over all learning rates together, the accuracy is {points(overall['difference'])} {direction} "
-            f"(95{THIN}% "
-            f"interval {signed_points(overall['low'])} to {signed_points(overall['high'])}, {p_value(overall['p'])}), "
-            f"{judged}."
-        )
-    gap = max(row["own"] for row in single) - max(row["wrong"] for row in single)
-    tuned = (
-        f"Choosing the learning rate anew does not make up for it: the best mean accuracy is still {points(gap)} lower."
-        if gap > 0.0005
-        else "With the learning rate chosen anew, the wrong scaling reaches the same mean accuracy."
+        chance = "is" if verdict.p < 1 - found.whole.confidence else "was not shown to be"
+        judged = f"{best} does better by {points(verdict.difference)}, which {chance} more than chance"
+    return (
+        f"{start} Looking for the learning rate first and for the momentum afterwards led to {quoted(verdict.label)}; "
+        f"over the whole grid, {judged}."
     )
-    return f"{start} {verdict} {tuned} The mistake raises no error, so that only a comparison like this one shows it."
 
 
-def scaling_sentence(found: Found) -> str:
-    """What the wrong scaling costs, in a sentence; empty where nothing could be compared."""
-    row = next((row for row in found.scaling if row["setting"] == OVERALL), None)
-    if row is None or row["p"] is None:
-        return ""
-    if not _is_found(row):
-        return "That inputs scaled to 0…1 in place of the network’s own range cost accuracy was not shown."
-    verb = "cost" if row["difference"] < 0 else "gained"
-    return f"Inputs scaled to 0…1 in place of the network’s own range {verb} {points(row['difference'])}."
-
-
-def _is_found(row: dict[str, Any]) -> bool:
-    return row["p"] is not None and row["p"] < 0.05
+def sound_best_first(found: Found) -> list[int]:
+    """The combinations that never diverged, from the highest mean accuracy down."""
+    means = found.grid.accuracy.mean(axis=1)
+    return [int(row) for row in np.argsort(-means, kind="stable") if np.isfinite(means[row])]

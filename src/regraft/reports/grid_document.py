@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from regraft.reports import comparison_words as words
+from regraft.reports._comparison_phrases import number, sentence_count
+from regraft.reports._reproduction import byline, reproduce_blocks
 from regraft.reports._study_parts import (
     SHARED_REFERENCES,
-    byline,
     cited,
     example_pictures,
+    images_at_hand,
     recommended_blocks,
-    reproduce_blocks,
     split_paragraph,
     split_table,
 )
+from regraft.reports._study_results import (
+    RELIABILITY,
+    divergence_warning,
+    edge_remarks,
+    limits,
+    ranked,
+    reliability_figure,
+    settings_table,
+)
 from regraft.reports._words import THIN, count, listing, percent, shown
-from regraft.reports.comparison_figures import box_plots, means_with_intervals, reliability_of_choice
+from regraft.reports.comparison_figures import box_plots, means_with_intervals
 from regraft.reports.curve_figures import band_words, panels
-from regraft.reports.document import Block, Bullets, Document, Figure, Paragraph, Section, Table, literal, named
+from regraft.reports.diagram import cut_diagram
+from regraft.reports.document import Block, Bullets, Document, Figure, Paragraph, Section, literal, named
 from regraft.reports.heat_figure import heat_map
 from regraft.reports.references import backbone_paper
 from regraft.runs.folder import RunFolder
 from regraft.studies.axes import axis_title, value_text
-from regraft.studies.conclusions import Conclusion, at_edge, axis_effects, conclude
+from regraft.studies.conclusions import Conclusion, axis_effects, conclude
 from regraft.studies.declaration import Study
 from regraft.studies.folder import StudyFolder
 from regraft.studies.results import Results
 
-_MOST_ROWS = 16  # of the table of settings: the best ones
 _MOST_CURVES = 6
 _MOST_BOXES = 12
 
@@ -42,38 +52,44 @@ def grid_document(folder: StudyFolder) -> Document:
     results = folder.results("grid")
     conclusion = conclude(results, seed=study.seed)
     first = RunFolder(results.runs[0][0])
-    backbone = str(first.metrics()["backbone"]["name"])
-    paper = backbone_paper(backbone)
+    papers = [paper for name in _backbones(study, first) if (paper := backbone_paper(name))]
     return Document(
         title=shown(study.name),
-        subtitle=_subtitle(study, results),
+        subtitle=_subtitle(study, results, first),
         byline=byline(folder),
-        abstract=_abstract(folder, study, results, conclusion),
+        abstract=_abstract(folder, results, conclusion),
         sections=(
             Section("Question", (Paragraph(_question(study)), _axes_list(study))),
             Section("Data and split", _data(study, results, first)),
-            Section("Method", _method(study, results, conclusion)),
+            Section("Method", _method(study, results, conclusion, first)),
             Section("Results", _results(results, conclusion)),
-            *_effect_sections(results),
+            *_effect_sections(results, conclusion),
             Section("Recommendation", _recommendation(folder, results, conclusion)),
             Section("Limits", (Bullets(limits(results.axes, results, conclusion)),)),
             Section("How to reproduce", reproduce_blocks(folder)),
         ),
-        references=(*SHARED_REFERENCES, *([paper] if paper else [])),
-        warnings=_warnings(results),
+        references=(*SHARED_REFERENCES, *dict.fromkeys(papers)),
+        warnings=tuple(filter(None, (divergence_warning(results),))),
     )
 
 
-def _subtitle(study: Study, results: Results) -> str:
-    return (
-        f"{count(len(results.settings), 'setting')}, {count(len(results.repetitions), 'repetition')}, "
-        f"{shown(value_text(study.images.get('source', '')).rstrip('/').rpartition('/')[2])}"
-    )
+def _backbones(study: Study, first: RunFolder) -> list[str]:
+    """The names of the networks, in the order they were declared."""
+    varied = study.axes.get("backbone.name")
+    return [str(name) for name in varied] if varied else [str(first.metrics()["backbone"]["name"])]
+
+
+def _subtitle(study: Study, results: Results, first: RunFolder) -> str:
+    images = "images.source" not in study.axes and first.metrics()["collection"]["name"]
+    parts = [count(len(results.settings), "setting"), count(len(results.repetitions), "repetition")]
+    return ", ".join([*parts, *([shown(images)] if images else [])])
 
 
 def _question(study: Study) -> str:
     asked = named(study.question.strip())
-    return asked or "Which of the settings below classifies images best, and which differences are more than chance?"
+    if asked or len(study.settings) == 1:
+        return asked or "How well does one setting classify images, and how much does that vary?"
+    return "Which of the settings below classifies images best, and which differences are more than chance?"
 
 
 def _axes_list(study: Study) -> Bullets:
@@ -81,258 +97,174 @@ def _axes_list(study: Study) -> Bullets:
         f"{axis_title(axis)}: {', '.join(named(value_text(value)) for value in values)}"
         for axis, values in study.axes.items()
     ]
-    return Bullets(tuple(items) or ("nothing varies: the study repeats one setting",))
+    return Bullets(tuple(items) or ("Nothing varies: the study repeats one setting.",))
 
 
-def _abstract(folder: StudyFolder, study: Study, results: Results, conclusion: Conclusion) -> str:
-    cells = results.accuracy.size
-    start = (
-        f"{count(len(results.settings), 'setting')} were compared in {count(len(results.repetitions), 'repetition')} "
-        f"({count(cells, 'training')}) on validation images. "
-        if len(results.settings) > 1
-        else f"One setting was trained in {count(len(results.repetitions), 'repetition')}. "
-    )
+def _abstract(folder: StudyFolder, results: Results, conclusion: Conclusion) -> str:
+    settings, repetitions = len(results.settings), len(results.repetitions)
+    times = f"{number(repetitions)} repetitions" if repetitions > 1 else "a single repetition"
+    sentences = [
+        f"{sentence_count(settings, 'setting')} were compared on validation images in {times} "
+        f"({count(results.accuracy.size, 'training')})."
+        if settings > 1
+        else f"One setting was trained in {times}.",
+        literal(words.finding(conclusion)),
+    ]
     run = folder.recommended
-    test = ""
     if (run.path / "metrics.json").is_file():
         measured = run.metrics()["test"]
         low, high = measured["accuracy_interval"]
-        test = (
-            f" On {count(measured['images'], 'test image')} that took part in no choice, the best setting reaches "
+        which = "the best setting" if settings > 1 else "it"
+        sentences.append(
+            f"On {count(measured['images'], 'test image')} that took part in no choice, {which} reaches "
             f"{percent(measured['accuracy'])} (95{THIN}% interval {percent(low)} to {percent(high)})."
         )
-    return f"{start}{literal(words.finding(conclusion))}{test}"
+    return " ".join(sentences)
 
 
 def _data(study: Study, results: Results, first: RunFolder) -> tuple[Block, ...]:
-    pictures = example_pictures(study, first, per_class=2 if len(first.classes()) <= 5 else 1)
-    blocks: list[Block] = [split_paragraph(study, results)]
-    blocks.append(
-        Paragraph(
-            "[[images]] gives the images of one repetition by class"
-            + (", [[examples]] shows some of them." if pictures else ".")
-        )
+    images = images_at_hand(study)
+    pictures = example_pictures(images, first)
+    more = ", and [[examples]] shows some of them." if pictures else "."
+    blocks: list[Block] = [
+        split_paragraph(study, results, images),
+        Paragraph(f"[[images]] gives the images of one repetition by class{more}"),
+        split_table(first, "Images by class and split, in the first repetition."),
+    ]
+    return (*blocks, pictures) if pictures else tuple(blocks)
+
+
+def _method(study: Study, results: Results, conclusion: Conclusion, first: RunFolder) -> tuple[Block, ...]:
+    names = _backbones(study, first)
+    networks = listing([named(name) + (f" [[cite:{p.key}]]" if (p := backbone_paper(name)) else "") for name in names])
+    single = len(names) == 1 and "images.source" not in study.axes
+    place = "before its last layer" + (" ([[cut]])" if single else "")
+    several = (
+        " Where a setting leaves several heads to choose from, the lowest validation loss chose among them."
+        if any(len(study.config(setting.values).head_settings()) > 1 for setting in study.settings)
+        else ""
     )
-    blocks.append(split_table(first, "Images by class and split, in the first repetition."))
-    if pictures:
-        blocks.append(pictures)
+    cut = f"The pretrained network, {networks}, was" if len(names) == 1 else f"The networks {networks} were each"
+    blocks: list[Block] = [
+        Paragraph(
+            f"{cut} cut in two {place}: a frozen part F and a trained part N, so that the classifier is N(F(x)). "
+            f"{_trained(study, results)} N is a Dense layer, trained by stochastic gradient descent with momentum "
+            "[[cite:sutskever2013]] from Glorot-uniform initial weights [[cite:glorot2010]]. It is measured at the "
+            f"epoch with the lowest validation loss.{several}"
+        ),
+        Paragraph(cited(words.test_note(conclusion))),
+    ]
+    if single:
+        blocks.insert(1, _cut(names[0], first.metrics(), study))
     return tuple(blocks)
 
 
-def _method(study: Study, results: Results, conclusion: Conclusion) -> tuple[Block, ...]:
-    head = study.head
-    epochs = results.curves["loss"].shape[-1]
-    accelerated = (
-        "The pretrained network is cut at its pooling layer. The frozen part F was applied to every image once; the "
-        f"heads were trained on the cached features for {count(epochs, 'epoch')}, all those of a repetition at once."
-        if not head.get("standard")
-        else f"The heads were trained through Keras for {count(epochs, 'epoch')}, with F computed anew in every epoch."
+def _trained(study: Study, results: Results) -> str:
+    """How F and N met: on cached features, through Keras, or in both ways."""
+    epochs = count(results.curves["loss"].shape[-1], "epoch")
+    epochs = f"up to {epochs}" if "head.epochs" in study.axes else epochs
+    ways = study.axes.get("head.standard", (bool(study.head.get("standard")),))
+    cached = "F was applied to every image once, and N was trained on the cached features F(x)"
+    standard = "N was trained through Keras, with F(x) computed anew in every epoch"
+    if len(set(ways)) > 1:
+        return f"In standard training, {standard}; otherwise {cached}, in both cases for {epochs}."
+    return f"{standard if ways[0] else cached} for {epochs}."
+
+
+def _cut(name: str, metrics: dict[str, Any], study: Study) -> Figure:
+    backbone = metrics["backbone"]
+    height, width = backbone["size"]
+    drawn = cut_diagram(
+        name,
+        (height, width),
+        backbone["features"],
+        len(metrics["collection"]["classes"]),
+        activation="sigmoid" if study.head.get("activation") == "sigmoid" else "softmax",
     )
-    several = (
-        " Where a setting leaves several heads to choose from, the lowest validation loss chose among them."
-        if any(len(set(row)) > 1 for row in results.chosen)
-        else ""
-    )
-    return (
-        Paragraph(
-            f"{accelerated} Each head is a Dense layer trained by stochastic gradient descent with momentum "
-            "[[cite:sutskever2013]] from Glorot-uniform initial weights [[cite:glorot2010]]. It is measured at the "
-            "epoch "
-            f"with the lowest validation loss.{several}"
-        ),
-        Paragraph(cited(words.test_note(conclusion))),
-    )
+    caption = "The network cut in two: F is frozen, N is trained for every setting and repetition."
+    return Figure("cut", caption, drawn.svg, drawn.description, drawn.width)
 
 
 def _results(results: Results, conclusion: Conclusion) -> tuple[Block, ...]:
     order = ranked(conclusion)
-    blocks: list[Block] = [Paragraph(literal(words.finding(conclusion)), strong=True)]
-    blocks.append(settings_table("settings", conclusion, order))
-    shown_rows = order[:_MOST_BOXES]
-    if drawn := box_plots(results.select(shown_rows)):
-        blocks.append(
-            Figure(
-                "boxes",
-                f"Validation accuracy in every repetition{_best_of(shown_rows, order)}.",
-                drawn.svg,
-                drawn.description,
-                drawn.width,
-            )
+    blocks: list[Block] = [settings_table("settings", conclusion, order)]
+    text = ["[[settings]] lists the settings" if len(order) > 1 else "[[settings]] gives the numbers"]
+    repeated = len(results.repetitions) > 1
+    boxed = order[:_MOST_BOXES]
+    if drawn := box_plots(results.select(boxed)):
+        caption = (
+            f"Validation accuracy {'in every repetition' if repeated else 'of each setting'}{_first_of(boxed, order)}."
         )
-    curves = [row for row in order if not results.diverged[row].any()][:_MOST_CURVES]
+        blocks.append(Figure("boxes", caption, drawn.svg, drawn.description, drawn.width))
+        text.append(f"[[boxes]] shows {'how far the repetitions scatter' if repeated else 'the accuracies'}")
+    drawn_rows = [row for row in order if not results.diverged[row].any()][:_MOST_CURVES]
     if len(results.settings) <= _MOST_CURVES:
-        curves = list(range(len(results.settings)))
-    if curves and (drawn := panels(results.select(curves), ("val_error", "val_loss"))):
-        blocks.append(
-            Figure(
-                "curves",
-                f"Error and loss on the validation images against epochs{_best_of(curves, order)}. "
-                f"{band_words(len(results.repetitions))}",
-                drawn.svg,
-                drawn.description,
-                drawn.width,
-            )
+        drawn_rows = list(range(len(results.settings)))
+    if drawn_rows and (drawn := panels(results.select(drawn_rows), ("val_error", "val_loss"))):
+        caption = (
+            f"Error and loss on the validation images against epochs{_first_of(drawn_rows, order)}. "
+            f"{band_words(len(results.repetitions))}"
         )
-    text = ["[[settings]] lists the settings"]
-    labels = {block.label for block in blocks if isinstance(block, Figure)}
-    if "boxes" in labels:
-        text.append("[[boxes]] shows how far the repetitions scatter")
-    if "curves" in labels:
-        text.append("[[curves]] shows how the training went")
-    blocks.insert(1, Paragraph(f"{listing(text)}."))
-    return tuple(blocks)
+        blocks.append(Figure("curves", caption, drawn.svg, drawn.description, drawn.width))
+        text.append("[[curves]] shows the learning curves")
+    finding = Paragraph(literal(words.finding(conclusion)), strong=True)
+    return (finding, Paragraph(f"{listing(text)}."), *blocks)
 
 
-def _best_of(rows: Sequence[int], order: Sequence[int]) -> str:
-    return f", for the {len(rows)} best settings" if len(rows) < len(order) else ""
+def _first_of(rows: Sequence[int], order: Sequence[int]) -> str:
+    """Which of the settings a figure shows: those at the head of the table."""
+    if len(rows) == len(order):
+        return ""
+    return f", for the first {f'{number(len(rows))} settings' if len(rows) > 1 else 'setting'} of [[settings]]"
 
 
-def ranked(conclusion: Conclusion) -> list[int]:
-    """The settings from the highest mean accuracy down, those without a number last."""
-    return sorted(
-        range(len(conclusion.verdicts)),
-        key=lambda row: -conclusion.verdicts[row].mean if math.isfinite(conclusion.verdicts[row].mean) else math.inf,
-    )
-
-
-def settings_table(label: str, conclusion: Conclusion, rows: Sequence[int], caption: str = "") -> Table:
-    """The settings with their accuracy, interval, difference from the best and verdict."""
-    cells = words.table_rows(conclusion)
-    kept = list(rows)[:_MOST_ROWS]
-    more = len(rows) - len(kept)
-    return Table(
-        label,
-        caption or f"Validation accuracy over {count(conclusion.repetitions, 'repetition')}.",
-        words.COLUMNS,
-        tuple(cells[row] for row in kept),
-        align="lrrrl",
-        strong=tuple(place for place, row in enumerate(kept) if row == conclusion.best),
-        note=f"{count(more, 'further setting')} did worse than these." if more > 0 else "",
-    )
-
-
-def _effect_sections(results: Results) -> tuple[Section, ...]:
+def _effect_sections(results: Results, conclusion: Conclusion) -> tuple[Section, ...]:
     varied = [axis for axis, values in results.axes.items() if len(values) > 1]
-    if len(varied) < 2:
+    if len(varied) < 2 or results.diverged.all():
         return ()
+    figures = [_effect_figure(results, axis, f"effect-{place}") for place, axis in enumerate(varied, 1)]
+    references = listing([f"[[{figure.label}]]" for figure in figures])
     blocks: list[Block] = [
         Paragraph(
-            "Averaged over all values of the other axes, the values of each axis compare as follows. Such an average "
-            "is "
-            "lowered by every bad combination, so it says how forgiving a value is, not how good it can be."
-        )
+            f"{references} compare the values of each axis, averaged over all values of the other axes. Such an "
+            "average is lowered by every bad combination, so it says how forgiving a value is, not how good it can be."
+        ),
+        *figures,
     ]
-    for axis in varied:
-        effects = axis_effects(results, axis)
-        drawn = means_with_intervals(
-            [value_text(effect.value) for effect in effects],
-            [effect.mean for effect in effects],
-            [effect.low for effect in effects],
-            [effect.high for effect in effects],
-            float(np.nanmean(results.baseline)),
-            varied=axis_title(axis),
-        )
-        left_out = sum(effect.diverged for effect in effects)
-        if drawn:
-            blocks.append(
-                Figure(
-                    f"effect-{varied.index(axis) + 1}",
-                    f"Mean validation accuracy by {axis_title(axis)}, with 95{THIN}% intervals"
-                    + (f"; {count(left_out, 'training')} that diverged left out." if left_out else "."),
-                    drawn.svg,
-                    drawn.description,
-                    drawn.width,
-                )
-            )
     if drawn := heat_map(results, varied[0], varied[1]):
+        both = f"{axis_title(varied[0])} and {axis_title(varied[1])}"
         rest = " All other axes are averaged." if len(varied) > 2 else ""
-        blocks.append(
-            Figure(
-                "heat",
-                f"Mean validation accuracy by {axis_title(varied[0])} and {axis_title(varied[1])}.{rest}",
-                drawn.svg,
-                drawn.description,
-                drawn.width,
-            )
-        )
-        blocks.insert(
-            1, Paragraph(f"[[heat]] shows how {axis_title(varied[0])} and {axis_title(varied[1])} act together.")
-        )
+        caption = f"Mean validation accuracy by {both}.{rest}"
+        blocks.insert(1, Paragraph(f"[[heat]] shows how {both} act together."))
+        blocks.append(Figure("heat", caption, drawn.svg, drawn.description, drawn.width))
     return (Section("The axes one by one", tuple(blocks)),)
 
 
+def _effect_figure(results: Results, axis: str, label: str) -> Figure:
+    effects = axis_effects(results, axis)
+    known = results.baseline[np.isfinite(results.baseline)]
+    drawn = means_with_intervals(
+        [value_text(effect.value) for effect in effects],
+        [effect.mean for effect in effects],
+        [effect.low for effect in effects],
+        [effect.high for effect in effects],
+        float(known.mean()) if known.size else None,
+        varied=axis_title(axis),
+    )
+    assert drawn is not None  # an axis has values
+    intervals = f", with 95{THIN}% intervals" if len(results.repetitions) > 1 else ""
+    left_out = sum(effect.diverged for effect in effects)
+    without = f"; {count(left_out, 'training')} that diverged left out" if left_out else ""
+    caption = f"Mean validation accuracy by {axis_title(axis)}{intervals}{without}."
+    return Figure(label, caption, drawn.svg, drawn.description, drawn.width)
+
+
 def _recommendation(folder: StudyFolder, results: Results, conclusion: Conclusion) -> tuple[Block, ...]:
-    text = [literal(words.recommendation(conclusion))]
-    if conclusion.best is not None:
-        for axis in results.axes:
-            value = results.settings[conclusion.best].values[axis]
-            text.append(literal(words.edge_remark(at_edge(results, axis, conclusion), axis_title(axis), value)))
+    text = [literal(words.recommendation(conclusion)), edge_remarks(results, conclusion)]
     blocks: list[Block] = [Paragraph(" ".join(filter(None, text)), strong=True)]
     if drawn := reliability_figure(conclusion):
         blocks += [Paragraph(RELIABILITY), drawn]
     if (folder.recommended.path / "metrics.json").is_file():
-        blocks += recommended_blocks(folder.recommended)
+        subject = "the recommended setting" if conclusion.learned and conclusion.testable else "the best setting"
+        blocks += recommended_blocks(folder.recommended, subject if len(results.settings) > 1 else "the setting")
     return tuple(blocks)
-
-
-RELIABILITY = "[[reliability]] shows how often each of the best settings would have been chosen."
-
-
-def reliability_figure(conclusion: Conclusion) -> Figure | None:
-    """How often each setting would be chosen; None where there is nothing to choose between."""
-    verdicts = [conclusion.verdicts[row] for row in ranked(conclusion)[:8]]
-    verdicts = [verdict for verdict in verdicts if not verdict.diverged]
-    if len(verdicts) < 2 or not conclusion.testable:
-        return None
-    drawn = reliability_of_choice(
-        [verdict.label for verdict in verdicts],
-        [verdict.reliability for verdict in verdicts],
-        [verdict.wins for verdict in verdicts],
-        conclusion.repetitions,
-    )
-    if drawn is None:
-        return None
-    return Figure(
-        "reliability",
-        "Reliability of the choice: how often each of the best settings would be chosen, if the repetitions were drawn "
-        "again (bars), and from one repetition alone (marks).",
-        drawn.svg,
-        drawn.description,
-        drawn.width,
-    )
-
-
-def limits(axes: Iterable[str], results: Results, conclusion: Conclusion) -> tuple[str, ...]:
-    """What the study does not show."""
-    found = [
-        "The accuracies compared are those of validation images at the best epoch of each training. Choosing the epoch "
-        "on the same images makes all of them a little too high, alike for every setting; the test accuracy is free of "
-        "this.",
-        "The conclusions hold for images like these, this network and these ranges; the intervals know nothing of "
-        "images of another kind.",
-    ]
-    if conclusion.repetitions < 10:
-        found.append(
-            f"With {count(conclusion.repetitions, 'repetition')}, only large differences can be found; that none was "
-            "found "
-            "does not mean that there is none."
-        )
-    last = results.best_epoch == np.isfinite(results.curves["val_loss"]).sum(axis=-1)
-    unfinished = [s.label for s, row in zip(results.settings, last, strict=True) if row.mean() > 0.5]
-    if unfinished:
-        slow = listing([named(label) for label in unfinished[:4]]) + (
-            f" and {len(unfinished) - 4} more" if len(unfinished) > 4 else ""
-        )
-        found.append(
-            f"Still improving at the last epoch in most repetitions: {slow}. With more epochs they may do better."
-        )
-    if any(axis.startswith("images.") for axis in axes):
-        found.append("Settings that differ in their images were measured on different images, which adds to chance.")
-    return tuple(found)
-
-
-def _warnings(results: Results) -> tuple[str, ...]:
-    diverged = int(results.diverged.sum())
-    if not diverged:
-        return ()
-    return (f"{count(diverged, 'training')} of {results.diverged.size:,} diverged: its numbers overflowed.",)

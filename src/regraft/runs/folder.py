@@ -205,10 +205,11 @@ def next_free_folder(path: Path) -> Path:
     while True:
         candidate = path if number == 1 else path.with_name(f"{path.name}-{number}")
         if not candidate.exists():
-            with explained_disk_errors(candidate), suppress(FileExistsError):  # another process may be faster
+            with explained_disk_errors(candidate):
                 candidate.parent.mkdir(parents=True, exist_ok=True)
-                candidate.mkdir()
-                return candidate
+                with suppress(FileExistsError):  # another process may be faster
+                    candidate.mkdir()
+                    return candidate
         number += 1
 
 

@@ -67,7 +67,7 @@ def compare_ways(results: Results) -> list[Agreement]:
                 weights=float(np.abs(heads[0] - heads[1]).max()) if same_epoch else None,
                 largest_weight=float(np.abs(heads[0]).max()),
                 loss=difference["val_loss"],
-                accuracy=difference["val_accuracy"],
+                accuracy=round(difference["val_accuracy"], 6),  # Keras counts in float32
                 standard_accuracy=float(both["val_accuracy"][0][measured][-1]),
                 accelerated_accuracy=float(both["val_accuracy"][1][measured][-1]),
                 standard_seconds=float(both["seconds"][0][measured][-1]),

@@ -10,6 +10,8 @@ _LISTS = frozenset({"head.learning_rate", "head.momentum", "head.nesterov", "hea
 
 _TITLES = {"backbone.name": "backbone", "images.source": "images", "head.repeats": "initial weights tried"}
 
+_SHORT = {"learning rate": "lr", "weight decay": "decay", "batch size": "batch"}
+
 
 def flattened(nested: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
     """`{"head": {"momentum": [0, 0.9]}}` as the pairs `("head.momentum", [0, 0.9])`."""
@@ -50,10 +52,15 @@ def value_text(value: Any) -> str:
 
 
 def values_label(values: Mapping[str, Any]) -> str:
-    """`learning rate 0.01, momentum 0.9`; what is switched on or off is named, or `no` put before it."""
+    """`learning rate 0.01, momentum 0.9`; what is switched on or off is named, or `no` put before it.
+
+    With three axes or more, the titles are short ones, `lr 0.01, momentum 0.9, batch 32`: figures have little room.
+    """
     parts = []
     for axis, value in values.items():
         title = axis_title(axis)
+        if len(values) > 2:
+            title = _SHORT.get(title, title)
         if isinstance(value, bool):
             parts.append(title if value else f"no {title}")
         elif isinstance(value, str) and axis in ("backbone.name", "images.source"):

@@ -7,7 +7,7 @@ mathematics: it gives the same history and the same weights, up to rounding.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from regraft.training.heads import Activation, Labels, TrainedHeads, initial_wei
 from regraft.training.settings import HeadSettings
 
 Images = Sequence[LabelledImage]
+
+_MEASURES = ("loss", "accuracy", "val_loss", "val_accuracy")
 
 
 def train_heads_standard(
@@ -77,17 +79,15 @@ def train_heads_standard(
             metrics=["accuracy"],
         )
         order = np.random.default_rng(order_seed)
+        held = None if validation is None else _batches(*validation, np.arange(len(validation[0])), batch_size, base)
         lowest, kept = np.inf, head.get_weights()
         started = time.perf_counter()
         for epoch in range(epochs):
-            history[:2, index, epoch] = _epoch(
-                model, model.train_on_batch, images, labels, order.permutation(len(images)), batch_size, base
-            )
-            if validation is not None:
-                ordered = np.arange(len(validation[0]))
-                history[2:, index, epoch] = _epoch(
-                    model, model.test_on_batch, validation[0], validation[1], ordered, batch_size, base
-                )
+            # One epoch at a time, so that each has the order of `train_heads`. The history holds means over images.
+            batches = _batches(images, labels, order.permutation(len(images)), batch_size, base)
+            means = model.fit(batches, validation_data=held, shuffle=False, verbose=0).history
+            for row, name in enumerate(_MEASURES[: 2 if held is None else 4]):
+                history[row, index, epoch] = means[name][0]
             if validation is None or history[2, index, epoch] < lowest:
                 lowest, kept, best_epoch[index] = history[2, index, epoch], head.get_weights(), epoch + 1
             seconds[index, epoch] = time.perf_counter() - started
@@ -122,30 +122,20 @@ def train_heads_standard(
     )
 
 
-def _epoch(
-    model: Any,
-    step: Callable[..., Any],
-    images: Images,
-    labels: Labels,
-    order: npt.NDArray[np.int64],
-    batch_size: int,
-    base: Base,
-) -> tuple[float, float]:
-    """One pass in the given order; the means of loss and accuracy over its images, as Keras' `fit` reports them."""
-    sums = np.zeros(2)
-    for pixels, answers in _batches(images, labels, order, batch_size, base):
-        # These calls reset Keras' own running means, so each result is of its batch alone.
-        sums += len(answers) * np.asarray(step(pixels, answers), np.float64)
-    return float(sums[0] / len(order)), float(sums[1] / len(order))
+def _batches(images: Images, labels: Labels, order: npt.NDArray[np.int64], batch_size: int, base: Base) -> Any:
+    """The images in the given order as a Keras data set, each read again when its batch is asked for."""
+    import keras
 
+    class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+        def __len__(self) -> int:
+            return -(-len(order) // batch_size)
 
-def _batches(
-    images: Images, labels: Labels, order: npt.NDArray[np.int64], batch_size: int, base: Base
-) -> Iterator[tuple[npt.NDArray[np.uint8], Labels]]:
-    size = (base.height, base.width)
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
-        yield np.stack([read_image(images[index].source, size) for index in chosen]), labels[chosen]
+        def __getitem__(self, index: int) -> tuple[npt.NDArray[np.uint8], Labels]:
+            chosen = order[index * batch_size : (index + 1) * batch_size]
+            pixels = [read_image(images[row].source, (base.height, base.width)) for row in chosen]
+            return np.stack(pixels), labels[chosen]
+
+    return Batches()
 
 
 def _stack(weights: list[list[Any]], scale: float) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from regraft.runs.config import TrainConfig, make_config
+from regraft.runs.data import RunData
+from regraft.runs.fitting import fit_heads
+from regraft.training.heads import TrainedHeads, rms_norm, train_heads
+from regraft.training.settings import HeadSettings
+
+MakeData = Callable[..., RunData]
+SETTINGS = [HeadSettings(0.1), HeadSettings(0.05, 0.9, seed=3)]
+
+
+def config_for(**head: Any) -> TrainConfig:
+    return make_config({"images": {"source": "x"}, "head": {"batch_size": 7, **head}, "seed": 4})
+
+
+def fit(data: RunData, config: TrainConfig, *splits: str, validation: bool = True) -> TrainedHeads:
+    rows = data.rows(*splits)
+    held = data.rows("validation") if validation else None
+    return fit_heads(data, config, rows, held, settings=SETTINGS, epochs=3)
+
+
+def assert_same(first: TrainedHeads, second: TrainedHeads) -> None:
+    for name, value in vars(first).items():
+        if name == "seconds":
+            continue
+        if isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(value, getattr(second, name), name)
+        else:
+            assert value == getattr(second, name), name
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("scaled", [True, False])
+def test_the_heads_are_those_of_the_rows_and_the_config(made_data: MakeData, activation: Any, scaled: bool) -> None:
+    config = config_for(activation=activation, scale_features=scaled)
+    data = made_data(config)
+    train, validation = data.rows("train"), data.rows("validation")
+    expected = train_heads(
+        data.features[train],
+        data.labels[train],
+        SETTINGS,
+        classes=2,
+        epochs=3,
+        order_seed=4,
+        validation=(data.features[validation], data.labels[validation]),
+        batch_size=7,
+        activation=activation,
+        scale=rms_norm(data.features[train]) if scaled else 1.0,
+    )
+    assert_same(fit(data, config, "train"), expected)
+
+
+def test_the_scale_is_of_the_training_images_also_when_others_join_them(made_data: MakeData) -> None:
+    config = config_for()
+    data = made_data(config)
+    both = fit(data, config, "train", "validation", validation=False)
+    assert both.scale == fit(data, config, "train").scale == rms_norm(data.features[data.rows("train")])
+    assert both.scale != rms_norm(data.features[data.rows("train", "validation")])
+    assert np.isnan(both.val_loss).all()
+
+
+def test_progress_is_passed_on(made_data: MakeData) -> None:
+    calls: list[int] = []
+    config = config_for()
+    data = made_data(config)
+    fit_heads(data, config, data.rows("train"), None, settings=SETTINGS, epochs=4, progress=calls.append)
+    assert calls == [1] * 4
+
+
+def test_standard_training_gets_the_same_images_in_place_of_their_features(
+    made_data: MakeData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+
+    def instead(*arguments: Any, **options: Any) -> str:
+        calls.append((arguments, options))
+        return "trained"
+
+    monkeypatch.setattr("regraft.training.standard.train_heads_standard", instead)
+    config = config_for(standard=True)
+    data = made_data(config)
+    train, validation = data.rows("train"), data.rows("validation")
+    assert fit(data, config, "train") == "trained"  # type: ignore[comparison-overlap]
+    fit(data, config, "train", validation=False)
+    (base, images, labels), options = calls[0]
+    assert base is data.base
+    assert images == data.chosen(train)
+    np.testing.assert_array_equal(labels, data.labels[train])
+    seen, answers = options.pop("validation")
+    assert seen == data.chosen(validation)
+    np.testing.assert_array_equal(answers, data.labels[validation])
+    assert options == {
+        "classes": 2,
+        "batch_size": 7,
+        "activation": "softmax",
+        "order_seed": 4,
+        "scale": rms_norm(data.features[train]),
+        "settings": SETTINGS,
+        "epochs": 3,
+        "progress": None,
+    }
+    assert calls[1][1]["validation"] is None
