@@ -80,12 +80,10 @@ def task_10() -> None:
     """Task 8 again on the accelerated sets: the whole grid, and beside the training through Keras."""
     conclusion, agreements = flowers.task_10(study)
     print(words.finding(conclusion, subject="combination"))
-    for agreement in agreements:
-        print(
-            f"{agreement.setting}: weights differ by {agreement.weights}, {agreement.standard_seconds:.1f} s through "
-            "Keras, "
-            f"{agreement.accelerated_seconds:.3f} s on features"
-        )
+    for one in agreements:
+        weights = "" if one.weights is None else f"weights differ by {one.weights:.1e} at most, "
+        times = f"{one.standard_seconds:.1f} s through Keras, {one.accelerated_seconds:.3f} s on features"
+        print(f"{one.setting}: {weights}{times}")
 
 
 def draw(name: str, drawn: object) -> None:

@@ -11,10 +11,13 @@ PUBLIC = [
     "InputError",
     "RegraftError",
     "RunFolder",
+    "StudyFolder",
+    "compare",
     "evaluate",
     "open_images",
     "predict",
     "read_image",
+    "study",
     "train",
 ]
 

@@ -216,3 +216,4 @@ def leave_out_the_drawing(patch: pytest.MonkeyPatch) -> None:
     for module, names in places.items():
         for name in names:
             patch.setattr(f"regraft.reports.{module}.{name}", lambda *_, **__: nothing)
+    patch.setattr("regraft.reports._study_parts.confusion_matrix", lambda *_: nothing.svg)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 from checked_texts import checked
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from made_studies import GOOD, NAN, agreed, flower_grid, found_in, scattered, two_ways
 
 from regraft.reports.flower_discussion import discussion, limits, quick_warning
+from regraft.reports.flower_words import grid_text
 from regraft.studies.results import Results
 
 SLOW = "too slow for the time given, not wrong as such."
@@ -171,3 +176,18 @@ def test_a_standard_side_that_was_cut_short_or_left_out(tmp_path: Path):
         "No training was done through Keras: Keras [[cut]] cannot train."
     )
     assert "[[cut]]" not in quick_warning(found_in(tmp_path / "again", flower_grid(scattered(GOOD)), refused=refused))
+
+
+@settings(max_examples=25)
+@given(st.data())
+def test_any_outcome_reads_well(data: st.DataObject):
+    """Accuracies are counts of 20 images, so that many of them are equal; some diverged."""
+    repetitions = data.draw(st.integers(1, 4))
+    right = data.draw(arrays(np.int64, (16, repetitions), elements=st.integers(0, 20)))
+    lost = data.draw(arrays(np.bool_, (16, repetitions), elements=st.booleans(), fill=st.just(False)))
+    grid = flower_grid(np.where(lost, NAN, right / 20), images=20)
+    best = data.draw(arrays(np.int64, (16, repetitions), elements=st.integers(1, 4)))
+    with tempfile.TemporaryDirectory() as folder:
+        found = found_in(Path(folder), replace(grid, best_epoch=np.where(lost, 0, best)))
+    for text in (*discussion(found), *limits(found), grid_text(found)):
+        checked(text)

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from checked_texts import checked
-from made_studies import FACTS, GOOD, cost, costs, flower_grid, found_in, scattered
+from made_studies import FACTS, GOOD, NAN, cost, costs, flower_grid, found_in, named_results, scattered
 
 from regraft.reports import flower_scaling_words as words
+from regraft.studies import flowers
+from regraft.studies.flower_study import LEARNING_RATES
+from regraft.studies.folder import StudyFolder
 
 START = (
     "MobileNetV2 was trained on inputs scaled to −1…1. To feed it inputs scaled to 0…1 is a common mistake, and one "
@@ -133,3 +139,33 @@ def test_a_network_of_another_range(tmp_path: Path):
         text = words.scaling_text(found, facts)
         assert checked(text).startswith(f"[[cut]] net {range_}")
         assert "[[cut]]" not in text
+
+
+@pytest.mark.parametrize("repetitions", [1, 2, 5])
+@pytest.mark.parametrize("lost", [(), (3,), (1, 2, 3), (0, 1, 2, 3)])
+def test_what_the_study_itself_finds_is_plain_json_and_reads_well(
+    tmp_path: Path, repetitions: int, lost: tuple[int, ...]
+):
+    """Of a single repetition there is no interval and no p value, and JSON knows no NaN."""
+    grid = flower_grid(scattered(GOOD, repetitions))
+    other = scattered([0.7, 0.87, 0.85, 0.8], repetitions, seed=1)
+    other[list(lost), 0] = NAN
+    wrong = named_results(other, {"head.learning_rate": LEARNING_RATES})
+    folder = StudyFolder(tmp_path / "study")
+    folder.path.mkdir()
+    flowers.scaling(SimpleNamespace(grid=grid, wrong_scaling=wrong, folder=folder))
+
+    def no_number(name: str) -> None:
+        raise AssertionError(name)
+
+    facts = json.loads((folder.path / "study.json").read_text(encoding="utf-8"), parse_constant=no_number)
+    left = 4 - len(lost)
+    assert len(facts["scaling"]) == (left + 1 if left > 1 else left)
+    assert {row["p"] is None for row in facts["scaling"]} <= {repetitions == 1}
+    found = found_in(tmp_path / "found", grid, scaling=facts["scaling"])
+    text = checked(words.scaling_text(found, FACTS))
+    assert ("A single repetition allows no test of this." in text) == (repetitions == 1 and left > 0)
+    assert ("left out, because trainings diverged." in text) == (0 < len(lost) < 4)
+    np.testing.assert_allclose(
+        [row["wrong"] for row in facts["scaling"][:left]], other[[r for r in range(4) if r not in lost]].mean(axis=1)
+    )

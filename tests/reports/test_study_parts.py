@@ -183,6 +183,15 @@ def test_of_many_classes_there_is_one_example_each(photos: Path, tmp_path: Path)
     assert checked(shown.caption) == "Examples: a training image of each of the first eight classes."
 
 
+def test_a_long_name_is_shortened_below_its_picture(photos: Path, tmp_path: Path):
+    file = next((photos / "red").iterdir())
+    name = "[[cut]]" + " very" * 30 + " long"
+    long = ImageCollection("photos", (LabelledImage("0.jpg", name, "0" * 64, file),), (), (name,))
+    shown = parts.example_pictures(long, run_that_trained(tmp_path / "run", long, 1))
+    assert shown is not None
+    assert shown.pictures[0].text == "[[cut]] very ve…very very long"
+
+
 def test_images_that_are_gone_or_would_have_to_be_downloaded(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

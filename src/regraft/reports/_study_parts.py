@@ -15,7 +15,7 @@ from regraft.images.named import NAMED_SETS
 from regraft.images.reading import read_image
 from regraft.reports import _facts as facts
 from regraft.reports._comparison_phrases import number
-from regraft.reports._words import THIN, count, percent, shown
+from regraft.reports._words import THIN, count, percent, shortened, shown
 from regraft.reports.document import Block, Figure, Paragraph, Picture, Pictures, Reference, Table, literal, named
 from regraft.reports.figures import confusion_matrix
 from regraft.reports.references import WILSON
@@ -61,6 +61,7 @@ _IN_TEXT = {
 _MOST_CLASSES = 12
 _MOST_PICTURED = 8  # classes
 _PICTURE = 160  # pixels
+_PICTURE_COLUMNS = 30  # of the word below it
 
 
 def cited(text: str) -> str:
@@ -188,7 +189,7 @@ def example_pictures(images: ImageCollection | None, run: RunFolder) -> Pictures
         # By hash: the same ones each time, whatever the files are called.
         for image in sorted(of_class, key=lambda image: image.sha256)[:per_class]:
             if (jpeg := _thumbnail(image)) is not None:
-                pictures.append(Picture(jpeg, shown(label)))
+                pictures.append(Picture(jpeg, shortened(label, _PICTURE_COLUMNS)))
     if not pictures:
         return None
     some = "two training images" if per_class == 2 else "a training image"

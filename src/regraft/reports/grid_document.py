@@ -192,9 +192,8 @@ def _results(results: Results, conclusion: Conclusion) -> tuple[Block, ...]:
     repeated = len(results.repetitions) > 1
     boxed = order[:_MOST_BOXES]
     if drawn := box_plots(results.select(boxed)):
-        caption = (
-            f"Validation accuracy {'in every repetition' if repeated else 'of each setting'}{_first_of(boxed, order)}."
-        )
+        where = "in every repetition" if repeated else "of each setting"
+        caption = f"Validation accuracy {where}{_first_of(boxed, order)}."
         blocks.append(Figure("boxes", caption, drawn.svg, drawn.description, drawn.width))
         text.append(f"[[boxes]] shows {'how far the repetitions scatter' if repeated else 'the accuracies'}")
     drawn_rows = [row for row in order if not results.diverged[row].any()][:_MOST_CURVES]
