@@ -35,7 +35,11 @@ def test_a_config_file_repeats_a_run(regraft: Callable, photos: Path, tmp_path: 
     done = regraft("train", "--config", tmp_path / "one" / "config.toml", "--output", tmp_path / "two")
     assert done.code == 0
     assert (tmp_path / "one" / "config.toml").read_text() == (tmp_path / "two" / "config.toml").read_text()
-    assert (tmp_path / "one" / "history.jsonl").read_text() == (tmp_path / "two" / "history.jsonl").read_text()
+    one, two = (
+        [json.loads(line) | {"seconds": None} for line in (tmp_path / name / "history.jsonl").read_text().splitlines()]
+        for name in ("one", "two")
+    )
+    assert one == two
 
 
 def test_sizes_and_weights_can_be_named(regraft: Callable, photos: Path, tmp_path: Path) -> None:

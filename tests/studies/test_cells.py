@@ -177,6 +177,17 @@ def test_how_much_is_trained_at_once(
     assert len(feature_groups(cells_of(scaled(photos), tmp_path))) == 2
 
 
+def test_subsets_of_several_sizes(photos: Path, tmp_path: Path) -> None:
+    study = photo_study(photos, {"images": {"per_class": [20, 25]}}, seeds=1, images={"exact": False})
+    cells, results = train_study(study, tmp_path)
+    assert [cell.run.table("splits").num_rows for cell in cells] == [60, 75]
+    assert not results.diverged.any()
+    small, large = (cell.run.table("splits").to_pylist() for cell in cells)
+    # What is tested in one is trained on in none.
+    place = {row["sha256"]: row["split"] for row in large}
+    assert all(place[row["sha256"]] == row["split"] for row in small)
+
+
 @pytest.mark.parametrize("standard", [False, True])
 def test_the_bar_comes_to_its_end(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standard: bool

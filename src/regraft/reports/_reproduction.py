@@ -46,7 +46,13 @@ def reproduce_blocks(study: StudyFolder) -> tuple[Block, ...]:
                 f"Python {environment['python']}; {packages}.",
                 f"{named(environment['processor'])}, {count(environment['cores'], 'core')}; "
                 f"{named(environment['platform'])}.",
-                f"Time: {_stages(seconds)}; in all {duration(_before_report(seconds))}, without this report.",
+                f"Time: {_stages(seconds)}; "
+                + (
+                    "the study was interrupted, and the session that finished it took "
+                    if found.get("resumed")
+                    else "in all "
+                )
+                + f"{duration(_before_report(seconds))}, without this report.",
             )
         ),
     )

@@ -21,6 +21,7 @@ from regraft.reports.document import (
 )
 
 _SPACE = "\N{NO-BREAK SPACE}"
+_P_VALUE = re.compile(r"\bp ([=<≤≥]) (?=\d)")  # is not to be broken at the end of a line
 _CITE = "cite:"
 _REFERENCE = re.compile(r"\[\[([^\[\]]*)\]\]")
 
@@ -65,7 +66,7 @@ class Numbering:
             if index % 2:
                 parts.append(self._link(piece, text))
             elif piece:
-                parts.append(bare(piece))
+                parts.append(_P_VALUE.sub("p\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", bare(piece)))
         return parts
 
     def _link(self, label: str, text: str) -> Link:

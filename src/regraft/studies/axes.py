@@ -8,7 +8,14 @@ from typing import Any
 # In the config these hold a list to choose from; a single value of an axis becomes a list of one.
 _LISTS = frozenset({"head.learning_rate", "head.momentum", "head.nesterov", "head.weight_decay"})
 
-_TITLES = {"backbone.name": "backbone", "images.source": "images", "head.repeats": "initial weights tried"}
+_TITLES = {
+    "backbone.name": "backbone",
+    "images.source": "images",
+    "head.repeats": "initial weights tried",
+    "images.validation": "validation share",
+    "images.test": "test share",
+    "backbone.scaling": "input scaling",
+}
 
 _SHORT = {"learning rate": "lr", "weight decay": "decay", "batch size": "batch"}
 

@@ -81,13 +81,14 @@ class FlowerStudy:
                 "quick": quick,
             }
         self._declared(DEFAULT_BACKBONE, {}, name="check")  # what cannot be used is refused before there is a folder
+        self.collection  # noqa: B018  images that are not there are refused, too
         if resume is None:
             self.folder = open_study_folder(output, "flowers")
             self.folder.write_settings(_settings_text(self.options))
         self.seconds: dict[str, float] = dict(self.folder.facts().get("seconds", {}))
         # Of the first start: a study that was resumed is repeated by the command that began it.
         environment = self.folder.facts().get("environment") or describe_environment()
-        self.folder.write_facts(kind="flowers", environment=environment, complete=False)
+        self.folder.write_facts(kind="flowers", environment=environment, complete=False, resumed=resume is not None)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from regraft._keras_backend import check_keras_backend, choose_keras_backend
 from regraft._progress import progress
 from regraft.runs.config import TrainConfig
+from regraft.runs.data import find_images
 from regraft.runs.environment import describe_environment
 from regraft.runs.folder import RunFolder
 from regraft.runs.pipeline import Report, train
@@ -33,12 +34,15 @@ def run_grid(
     """
     started = time.perf_counter()
     prepare_keras(study)
+    find_images(
+        study.config(study.settings[0].values)
+    )  # images that are not there are refused before there is a folder
     folder = resume or open_study_folder(output, "study")
     cells = folder.declare("grid", study)
     folder.write_settings('kind = "grid"\n')
     # Of the first start: a study that was resumed is repeated by the command that began it.
     environment = folder.facts().get("environment") or describe_environment()
-    folder.write_facts(kind="grid", environment=environment, complete=False)
+    folder.write_facts(kind="grid", environment=environment, complete=False, resumed=resume is not None)
     seconds = carry_out({"grid": cells})
     conclusion = conclude(folder.results("grid"), seed=study.seed)
     before = time.perf_counter()

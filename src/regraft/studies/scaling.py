@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from regraft.evaluation.comparisons import corrected_resampled_t_test, holm
+from regraft.evaluation.comparisons import corrected_resampled_t_test, holm, least_variance
 from regraft.studies.results import Floats, Results
 
 OVERALL = "mean over all settings"
@@ -41,7 +41,6 @@ def scaling_costs(own: Results, wrong: Results) -> list[ScalingCost]:
         own: settings that have, among others, the values of those of `wrong`, each of them once.
         wrong: the settings under another scaling.
     """
-    ratio = float(np.mean(own.images / own.train_images))
     pairs = [
         (first, second)
         for second, setting in enumerate(wrong.settings)
@@ -52,16 +51,18 @@ def scaling_costs(own: Results, wrong: Results) -> list[ScalingCost]:
     if not sound:
         return []
     found = [
-        _cost(wrong.settings[second].label, own.accuracy[first], wrong.accuracy[second], ratio)
-        for first, second in sound
+        _cost(wrong.settings[second].label, own.accuracy[first], wrong.accuracy[second], own) for first, second in sound
     ]
     adjusted = holm([cost.p for cost in found])
     found = [replace(cost, p=float(p)) for cost, p in zip(found, adjusted, strict=True)]
     rows, columns = zip(*sound, strict=True)
     together = own.accuracy[list(rows)].mean(axis=0), wrong.accuracy[list(columns)].mean(axis=0)
-    return [*found, _cost(OVERALL, *together, ratio)] if len(found) > 1 else found
+    return [*found, _cost(OVERALL, *together, own)] if len(found) > 1 else found
 
 
-def _cost(setting: str, own: Floats, wrong: Floats, ratio: float) -> ScalingCost:
-    test = corrected_resampled_t_test(wrong - own, ratio)
+def _cost(setting: str, own: Floats, wrong: Floats, results: Results) -> ScalingCost:
+    ratio = float(np.mean(results.images / results.train_images))
+    # What differs by the same in every repetition did not do so without any chance.
+    least = least_variance(float((wrong - own).mean()), results.images)
+    test = corrected_resampled_t_test(wrong - own, ratio, constant_variance=least)
     return ScalingCost(setting, float(own.mean()), float(wrong.mean()), *test)
