@@ -143,9 +143,9 @@ def test_the_settings_of_a_repetition_share_their_images_and_all_of_them_the_tes
 def test_where_the_runs_lie(trained: Trained, sigmoid_cells: list[Cell]) -> None:
     _, cells, _ = trained
     assert [Path(*cell.run.path.parts[-2:]).as_posix() for cell in cells[:3]] == [
-        "000-validation-0.2-momentum-0/seed-0",
-        "000-validation-0.2-momentum-0/seed-1",
-        "001-validation-0.2-momentum-0.9/seed-0",
+        "000-validation-share-0.2-momentum-0/seed-0",
+        "000-validation-share-0.2-momentum-0/seed-1",
+        "001-validation-share-0.2-momentum-0.9/seed-0",
     ]
     assert sigmoid_cells[1].run.path.name == "seed-0-fold-1"
     named = make_study({"images": {"source": "x"}, "vary": {"backbone": {"name": ["../../a b/" + "c" * 300, "…"]}}})

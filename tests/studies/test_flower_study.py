@@ -78,6 +78,9 @@ def test_what_cannot_be_used_is_refused_before_there_is_a_folder(
     with pytest.raises(InputError, match=named):
         begin(photos, tmp_path / "study", **options)
     assert not (tmp_path / "study").exists()
+    with pytest.raises(InputError, match="nowhere"):
+        begin(tmp_path / "nowhere", tmp_path / "study")
+    assert not (tmp_path / "study").exists()
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "file").touch()
     with pytest.raises(InputError, match="nothing in it was touched"):

@@ -61,7 +61,7 @@ def test_the_folder_and_its_facts(done: FlowerStudy) -> None:
     facts = folder.facts()
     assert set(facts) == {
         "agreement", "backbone", "collection", "complete", "environment", "fallback", "features", "kind", "parameters",
-        "scaling", "seconds", "splits", "standard_refused",
+        "resumed", "scaling", "seconds", "splits", "standard_refused",
     }  # fmt: skip
     assert folder.complete
     assert plain(facts)
@@ -223,7 +223,8 @@ def test_a_finished_study_is_gone_on_with_and_trains_nothing(
     before = done.folder.facts()
     again = flowers.run_all(FlowerStudy(resume=done.folder.path), write_page)
     after = again.folder.facts()
-    assert {**after, "seconds": {}} == {**before, "seconds": {}}
+    # Of the first start, the environment as well: it holds the command that repeats the study.
+    assert {**after, "seconds": {}} == {**before, "seconds": {}, "resumed": True}
     np.testing.assert_array_equal(again.grid.accuracy, done.grid.accuracy)
 
 

@@ -129,6 +129,7 @@ def test_a_finished_study_is_not_trained_again(done: StudyFolder, monkeypatch: p
     study, _ = done.grid("grid")
     again = run_grid(study, resume=done, report_run=write_page)
     assert again.complete
+    assert again.facts()["resumed"]
     assert calls == []
     files = {path: path.stat().st_mtime_ns for path in done.path.rglob("*") if path.parent != done.path}
     assert files == before
@@ -186,6 +187,12 @@ def test_several_grids_are_carried_out_together(photos: Path, tmp_path: Path) ->
     assert set(seconds) == {"features", "training"}
     assert all(value >= 0 for value in seconds.values())
     assert [folder.results(name).curves["loss"].shape[-1] for name in "ab"] == [3, 2]
+
+
+def test_images_that_are_not_there_are_refused_before_there_is_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere"):
+        run_grid(small(tmp_path / "nowhere"), tmp_path / "study")
+    assert not (tmp_path / "study").exists()
 
 
 def test_what_cannot_be_trained_here_is_refused_before_there_is_a_folder(

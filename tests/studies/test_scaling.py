@@ -79,6 +79,15 @@ def test_what_diverged_either_way_is_left_out(which: str) -> None:
     assert scaling_costs(own(accuracy["own"]), wrong(accuracy["wrong"])) == []
 
 
+def test_the_same_difference_in_every_repetition_is_not_taken_for_certain() -> None:
+    """One image of 200 more or less in each of them would else have p = 0."""
+    nearly = OWN - np.array([[0.005], [0.3], [0.0]])
+    slight, clear, none, _ = scaling_costs(own(), wrong(nearly))
+    assert slight.low < -0.005 < slight.high
+    assert slight.p > 0.05 > clear.p
+    assert (none.difference, none.p) == (0, 1)
+
+
 def test_one_repetition_has_a_difference_and_no_test() -> None:
     costs = scaling_costs(own(OWN[:, :1]), wrong(WRONG[:, :1]))
     differences = WRONG[:, 0] - OWN[:, 0]
