@@ -102,7 +102,7 @@ def test_a_study_is_gone_on_with_by_its_kind(tmp_path: Path, monkeypatch: pytest
     assert (study.seeds, output, begun.path) == (4, None, grid.path)
     flowers = regraft.StudyFolder(tmp_path / "flowers")
     flowers.write_settings(
-        'kind = "flowers"\nimages = "here"\nbackbone = "MobileNetV2"\nseed = 0\nseeds = 1\nfolds = 2\nepochs = 3\n'
+        'kind = "flowers"\nimages = "digits"\nbackbone = "MobileNetV2"\nseed = 0\nseeds = 1\nfolds = 2\nepochs = 3\n'
         "standard_epochs = 0\nquick = false\n"
     )
     api.resume_study(str(flowers.path))

@@ -162,8 +162,8 @@ def test_a_standard_side_that_was_cut_short_or_left_out(tmp_path: Path):
     both = {"first": two_ways()}
     assert warned(tmp_path / "full", both_ways=both, agreement=[agreed()]) == ""
     assert warned(tmp_path / "quick", both_ways=both, agreement=[agreed(epochs=1)], quick=True) == (
-        "Quick study: the training through Keras was shortened to one setting and one epoch, and its speed and "
-        "agreement rest on no more than that."
+        "Quick study: the training through Keras was shortened to one setting and one epoch of 800 training images, "
+        "and its speed and agreement rest on no more than that."
     )
     assert warned(tmp_path / "lost", both_ways={"first": two_ways(lost=(0, 1))}, quick=True) == (
         "Quick study: the training through Keras was shortened, and none came to its end both ways."

@@ -158,8 +158,8 @@ def test_what_to_know_before_believing_a_number(tmp_path: Path, run: RunFolder, 
     assert [checked(text) for text in document.warnings] == [
         "Mobile[[cut]] could not be had, so EfficientNetLite0, which comes with regraft, takes its place: The weights "
         "are not on this machine.",
-        "Quick study: the training through Keras was shortened to one setting and one epoch, and its speed and "
-        "agreement rest on no more than that.",
+        "Quick study: the training through Keras was shortened to one setting and one epoch of 800 training images, "
+        "and its speed and agreement rest on no more than that.",
         "17 of 64 trainings diverged: a loss or a weight stopped being finite.",
     ]
     check_document(document)

@@ -127,7 +127,8 @@ def test_both_ways_agree(tmp_path: Path):
 
 def test_a_shortened_standard_side_is_called_so_wherever_it_is_spoken_of(tmp_path: Path):
     text = agreement(tmp_path, agreed(epochs=1), quick=True)
-    assert "The standard side of this study was shortened to one setting and one epoch. [[agreement]] compares" in text
+    assert "The standard side of this study was shortened to one setting and one epoch of 800 training images." in text
+    assert "[[agreement]] compares both ways" in text
     assert "for the same trainings, measured on a shortened standard side)" in text
     assert "both-ways" not in text
     assert "some 3.0 hours through Keras" in text

@@ -114,9 +114,10 @@ def agreement_text(found: Found, facts: dict[str, Any]) -> str:
 
 
 def shortened_to(found: Found) -> str:
-    """`one setting and one epoch`: what a quick study trained through Keras."""
+    """`one setting and one epoch of 120 training images`: what a quick study trained through Keras."""
     settings, epochs = len(found.agreement), max(row["epochs"] for row in found.agreement)
-    return f"{_amount(settings, 'setting')} and {_amount(epochs, 'epoch')}"
+    images = count(int(found.both_ways[0].train_images[0]), "training image")
+    return f"{_amount(settings, 'setting')} and {_amount(epochs, 'epoch')} of {images}"
 
 
 def _amount(value: int, noun: str) -> str:
