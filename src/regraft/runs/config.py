@@ -110,11 +110,17 @@ def make_config(values: dict[str, Any]) -> TrainConfig:
     try:
         return TrainConfig.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']} (received {problem.get('input')!r})"
-            for problem in error.errors()
-        )
-        raise InputError("The settings cannot be used.", received=problems, hint="regraft train --help") from None
+        raise InputError(
+            "The settings cannot be used.", received=problems_of(error), hint="regraft train --help"
+        ) from None
+
+
+def problems_of(error: ValidationError) -> str:
+    """Each value that cannot be used, why, and what was received, in one line."""
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc']))}: {problem['msg']} (received {problem.get('input')!r})"
+        for problem in error.errors()
+    )
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from regraft.errors import InputError
-from regraft.runs.config import TrainConfig, make_config, read_config
+from regraft.runs.config import TrainConfig, make_config, problems_of, read_config
 from regraft.studies.axes import flattened, values_label, with_values
 from regraft.studies.results import Repetition, Setting
 
@@ -155,15 +155,11 @@ def make_study(values: dict[str, Any]) -> Study:
     try:
         study = Study.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']} (received {problem.get('input')!r})"
-            for problem in error.errors()
-        )
         raise InputError(
             "The study cannot be used.",
             expected="name, question, seed, seeds, folds, and the tables [vary.head], [vary.backbone], [images], "
             "[backbone], [head] as in a run's config.toml",
-            received=problems,
+            received=problems_of(error),
         ) from None
     return study.checked()
 

@@ -11,7 +11,7 @@ from regraft.errors import InputError
 from regraft.runs.config import read_config
 from regraft.runs.folder import RunFolder, next_free_folder
 from regraft.studies.cells import Cell, cells_of
-from regraft.studies.declaration import Study, make_study, study_text
+from regraft.studies.declaration import Study, read_study, study_text
 from regraft.studies.reading import read_results
 from regraft.studies.results import Results
 
@@ -98,7 +98,7 @@ class StudyFolder:
 
     def grid(self, name: str) -> tuple[Study, list[Cell]]:
         """A grid that was declared, and its cells."""
-        study = make_study(read_config(self.path / f"{name}.study.toml"))
+        study = read_study(self.path / f"{name}.study.toml")
         return study, cells_of(study, self.path / "runs" / name)
 
     def results(self, name: str) -> Results:
