@@ -166,6 +166,35 @@ def test_the_identity_of_a_base_is_as_ever(weights: Path) -> None:
     assert open_base("MobileNetV2", weights=weights).identity == expected
 
 
+def test_a_base_that_ends_at_a_layer(weights: Path, tmp_path: Path) -> None:
+    features = open_base("MobileNetV2", weights=weights)
+    base = open_base("MobileNetV2", weights=weights, cut="block_12_add")
+    assert (base.cut, base.ends_at_layer, features.ends_at_layer) == ("block_12_add", True, False)
+    assert base == replace(features, cut="block_12_add")
+    assert base.until_features() == features == features.until_features()
+    assert base.description() == {**features.description(), "cut": "block_12_add"}
+    assert open_base("MobileNetV2", weights=weights, cut="pooling") == features
+    # behind the cut: no part of what the base computes
+    assert open_base("MobileNetV2", weights=weights, cut="block_12_add", pooling="max").identity == base.identity
+
+    path = str(save(tmp_path / "model.keras", functional([None, 8, 8, 3])))
+    assert open_base(path, cut="pooling").ends_at_layer  # a layer of that name
+    assert open_base(path, cut="last") == open_base(path) == open_base(path, cut="one").until_features()
+
+
+def test_other_poolings_are_other_functions(weights: Path) -> None:
+    base = open_base("MobileNetV2", weights=weights)
+    assert open_base("MobileNetV2", weights=weights, pooling="average") == base
+    others = [open_base("MobileNetV2", weights=weights, pooling=pooling) for pooling in ("max", "both", "flatten")]
+    assert [other.pooling for other in others] == ["max", "both", "flatten"]
+    assert [other.description() for other in others] == [
+        {**base.description(), "pooling": other.pooling} for other in others
+    ]
+    assert len({base.identity, *(other.identity for other in others)}) == 4
+    with pytest.raises(InputError, match="no pooling of that name"):
+        open_base("MobileNetV2", weights=weights, pooling="mean")
+
+
 def test_other_scalings_give_other_features(photos: Path) -> None:
     images = scan_folder(photos).images[::25]
     own, wrong = (

@@ -36,6 +36,8 @@ SLOW = (
 )
 KINDS = (*QUICK, *(pytest.param(spelling, marks=pytest.mark.slow) for spelling in SLOW))
 
+F32 = {"INFERENCE_PRECISION_HINT": "f32"}
+
 
 def pixels_for(base: Base, count: int = 3) -> np.ndarray:
     """Noise, every image of a colour of its own."""
@@ -47,7 +49,7 @@ def pixels_for(base: Base, count: int = 3) -> np.ndarray:
 def features_of_graph(base: Base, pixels: np.ndarray) -> np.ndarray:
     import openvino
 
-    compiled = openvino.Core().compile_model(base_graph(base), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = openvino.Core().compile_model(base_graph(base), "CPU", F32)
     return np.concatenate([np.array(compiled({0: image[None]})[0]) for image in pixels])
 
 
@@ -215,3 +217,89 @@ def test_two_processes_at_once(own_cache: Path, small_model: Path) -> None:
     assert [process.returncode for process in processes] == [0, 0]
     assert answers[0] == answers[1]
     assert [str(entry) for entry in graphs_folder().iterdir()] == [str(Path(answers[0]).parent)]
+
+
+# Several graphs in one process: most of the time goes into starting it.
+WRITE = """
+import json, sys
+from pathlib import Path
+from regraft.backbones import graph
+for request in json.loads(sys.argv[1]):
+    graph._write_graph(request)
+"""
+
+
+def test_layers_and_poolings(random_weights: Callable[[str], Path], tmp_path: Path, monkeypatch: Any) -> None:
+    """Built channels_first, and as Keras gives it channels_last."""
+    weights = random_weights("MobileNet-0.25@128")
+    options: list[dict[str, str]] = [{"cut": "conv_pw_6_relu"}, {"cut": "input"}, {"pooling": "flatten"}]
+    bases = [open_base("MobileNet-0.25@64", weights=weights, **option) for option in options]  # type: ignore[arg-type]
+    requests: list[str] = []
+
+    def collect(command: list[str], **_: Any) -> Any:
+        requests.append(command[-1])
+        return subprocess.CompletedProcess(command, 0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.subprocess, "run", collect)
+        for number, base in enumerate(bases):
+            layer = base.cut if base.ends_at_layer else None
+            (tmp_path / str(number)).mkdir()
+            target = tmp_path / str(number) / "base.xml"
+            module.export_graph(base.network, weights, base.preprocessing, target, layer=layer, pooling=base.pooling)
+    environment = {**os.environ, "KERAS_BACKEND": "openvino"}
+    done = subprocess.run(
+        [sys.executable, "-c", WRITE, f"[{','.join(requests)}]"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not done.returncode, done.stderr
+    import openvino
+
+    pixels = pixels_for(bases[0])
+    for number, base in enumerate(bases):
+        compiled = openvino.Core().compile_model(tmp_path / str(number) / "base.xml", "CPU", F32)
+        values = np.concatenate([np.array(compiled({0: image[None]})[0]) for image in pixels])
+        expected = np.asarray(base_model(base)(pixels))
+        assert values.dtype == np.float32
+        assert values.shape == expected.shape
+        np.testing.assert_allclose(values, expected, rtol=0, atol=1e-4 * float(np.ptp(expected)))
+    np.testing.assert_array_equal(np.asarray(base_model(bases[1])(pixels)), pixels)
+
+
+def test_a_cut_that_cannot_be_is_the_users_to_put_right(small_model: Path) -> None:
+    request = {"network": None, "weights": str(small_model), "layer": "conv2d_99", "pooling": "average"}
+    with pytest.raises(InputError, match=r"no layer of that name[\s\S]*--layers"):
+        module._base_model(request)
+
+
+CUTS = (
+    ("MobileNetV2-0.35@64", "block_6_depthwise_relu"),
+    ("MobileNetV3Small@64", "expanded_conv_4_add"),
+    ("EfficientNetLite0@64", "block7_add"),
+    ("VGG16@32", "block3_conv2"),
+    ("ResNet50@64", "conv4_block2_out"),
+    ("ResNet50V2@64", "conv4_block1_preact_relu"),
+    ("Xception@71", "add_5"),
+    ("InceptionV3@75", "mixed5"),
+    ("InceptionResNetV2@75", "block17_9_ac"),
+    ("DenseNet121@32", "conv4_block9_concat"),
+    ("NASNetMobile@32", "stem_bn1"),
+    ("EfficientNetB0@64", "block4b_add"),
+    ("EfficientNetV2B0@64", "block4c_add"),
+    ("ConvNeXtTiny@32", "add_7"),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("spelling", "at"), CUTS)
+def test_activations_are_those_of_keras(spelling: str, at: str, random_weights: Callable[[str], Path]) -> None:
+    weights = None if "Lite" in spelling else random_weights(spelling)
+    base = open_base(spelling, weights=weights, cut=at)
+    pixels = pixels_for(base)
+    activations = features_of_graph(base, pixels)
+    expected = np.asarray(base_model(base)(pixels))
+    assert activations.shape == expected.shape
+    np.testing.assert_allclose(activations, expected, rtol=0, atol=1e-3 * float(np.ptp(expected)))

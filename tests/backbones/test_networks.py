@@ -17,6 +17,7 @@ from regraft.backbones.networks import (
     load_saved_model,
     preprocess,
 )
+from regraft.backbones.pooling import POOLINGS, pool
 from regraft.backbones.preprocessing import CAFFE, INSIDE, LITE, TF, TORCH, Preprocessing
 from regraft.errors import InputError
 
@@ -126,6 +127,41 @@ def test_maps_before_the_last_layer_are_averaged() -> None:
     pixels = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)
     maps = np.asarray(model.layers[0](pixels))
     np.testing.assert_allclose(np.asarray(cut(pixels)), maps.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_a_saved_model_is_pooled_where_it_has_maps(pooling: str, tmp_path: Path) -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((8, 8, 3)), layers().Conv2D(5, 3), layers().Conv2D(7, 3)])
+    base = open_base(str(saved(tmp_path, model)), pooling=pooling)
+    pixels = PIXELS[:2, :8, :8].astype(np.float32)
+    tensor = keras.Input((6, 6, 5))
+    expected = keras.Model(tensor, pool(tensor, pooling))(model.layers[0](pixels))
+    np.testing.assert_allclose(np.asarray(base_model(base)(pixels)), np.asarray(expected), rtol=1e-4, atol=1e-4)
+
+
+def test_a_saved_model_without_maps_is_not_pooled(tmp_path: Path) -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((8, 8, 3)), layers().Flatten(), layers().Dense(2)])
+    base = open_base(str(saved(tmp_path, model)), pooling="max")
+    with pytest.raises(InputError, match=r"nothing to pool[\s\S]*leave --pooling out"):
+        base_model(base)
+
+
+def test_a_base_that_ends_at_a_layer_is_frozen(tmp_path: Path) -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((8, 8, 3)), layers().Conv2D(5, 3, name="maps"), layers().Flatten()])
+    path = str(saved(tmp_path, model))
+    base = base_model(open_base(path, cut="maps"))
+    pixels = PIXELS[:2, :8, :8].astype(np.float32)
+    np.testing.assert_array_equal(np.asarray(base(pixels)), np.asarray(model.layers[0](pixels)))
+    assert base.trainable_variables == []
+    assert base_model(open_base(path, cut="input"))(pixels).dtype == "float32"
+    with pytest.raises(InputError, match="nothing comes after it"):
+        base_model(open_base(path, cut=model.layers[1].name))
 
 
 def test_a_nested_network_is_kept_whole() -> None:

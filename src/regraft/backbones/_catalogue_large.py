@@ -21,6 +21,7 @@ XCEPTION = Card(
     licence="MIT",
     weight_stem="xception",
     channels_first=True,
+    blocks=r"block\d+",
     source=f"{KERAS_SOURCE}; {KERAS_LICENCE_SOURCE}",
 )
 
@@ -41,6 +42,7 @@ VGG = tuple(
         licence="CC-BY-4.0",
         weight_stem=f"vgg{depth}",
         channels_first=True,
+        blocks=r"block\d",
         source=f"{KERAS_SOURCE}; {KERAS_LICENCE_SOURCE}",
         note="its licence asks for attribution to the Visual Geometry Group, University of Oxford",
     )
@@ -67,6 +69,7 @@ RESNET = tuple(
         licence="MIT",
         weight_stem=f"resnet{layers}",
         channels_first=True,
+        blocks=r"conv\d_block\d+",
         source=f"{KERAS_SOURCE}; {KERAS_LICENCE_SOURCE}",
     )
     for layers, parameters, size_mb, top1, top5, depth in (
@@ -93,6 +96,7 @@ RESNET_V2 = tuple(
         licence="BSD",
         weight_stem=f"resnet{layers}v2",
         channels_first=True,
+        blocks=r"conv\d_block\d+",
         source=f"{KERAS_SOURCE}; {KERAS_LICENCE_SOURCE}",
         note="Keras' documentation says BSD and names facebook/fb.resnet.torch as the origin, without the version",
     )
@@ -120,6 +124,7 @@ INCEPTION = tuple(
         licence="Apache-2.0",
         weight_stem=module,
         channels_first=True,
+        blocks=r"mixed\d+$|mixed_\d[ab]|block\d+_\d+",
         source=f"{KERAS_SOURCE}; {KERAS_LICENCE_SOURCE}",
     )
     for name, module, parameters, size_mb, top1, top5, depth, features in (
@@ -145,6 +150,7 @@ DENSENET = tuple(
         licence="BSD-3-Clause",
         weight_stem=f"densenet{layers}",
         channels_first=False,
+        blocks=r"conv\d_block\d+",
         source=f"{KERAS_SOURCE}; {KERAS_LICENCE_SOURCE}",
     )
     for layers, parameters, size_mb, top1, top5, depth, features in (
@@ -173,6 +179,7 @@ CONVNEXT = tuple(
         licence="MIT",
         weight_stem=f"convnext_{variant.lower()}",
         channels_first=False,
+        blocks=r"stage_\d_block_\d+",
         source=f"{KERAS_SOURCE}; licence: the authors' repository, https://github.com/facebookresearch/ConvNeXt",
         note=note,
     )

@@ -23,6 +23,7 @@ MOBILENET = (
         alphas=(0.25, 0.5, 0.75, 1.0),
         weight_stem="mobilenet",
         channels_first=True,
+        blocks=r"(conv_)(?:dw_|pw_|pad_)(\d+)",
         source=f"{KERAS_SOURCE}; {KERAS_LICENCE_SOURCE}",
     ),
     Card(
@@ -42,6 +43,7 @@ MOBILENET = (
         alphas=(0.35, 0.5, 0.75, 1.0, 1.3, 1.4),
         weight_stem="mobilenet_v2",
         channels_first=True,
+        blocks=r"block_\d+|expanded_conv",
         source=f"{KERAS_SOURCE}; {KERAS_LICENCE_SOURCE}",
     ),
 )
@@ -64,6 +66,7 @@ MOBILENET_V3 = tuple(
         alphas=(0.75, 1.0),
         weight_stem=f"mobilenet_v3_{variant.lower()}",
         channels_first=True,
+        blocks=r"expanded_conv(?:_\d+)?",
         source="top-1: the docstring of Keras 3.15 (Keras' table leaves this network out); parameters, sizes and "
         "width of the features: built with Keras 3.15; size in MB: 4 bytes a parameter; licence: the authors' "
         "repository, https://github.com/tensorflow/models/tree/master/research/slim/nets/mobilenet",
@@ -91,6 +94,7 @@ NASNET = tuple(
         licence="Apache-2.0",
         weight_stem=f"nasnet_{variant.lower()}",
         channels_first=False,
+        blocks=r"(?:normal|reduction|adjust)_.*?_(stem_[12]|reduce_\d+|\d+)$",
         source=f"{KERAS_SOURCE}; {KERAS_LICENCE_SOURCE}",
     )
     for variant, size, parameters, size_mb, top1, top5, depth, features in (

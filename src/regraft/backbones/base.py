@@ -14,6 +14,7 @@ from typing import Any
 from regraft._files import sha256_of_file
 from regraft.backbones.catalogue import get_card
 from regraft.backbones.names import BackboneName, parse_backbone
+from regraft.backbones.pooling import check_pooling
 from regraft.backbones.preprocessing import INSIDE, SCALINGS, Preprocessing
 from regraft.backbones.weights import Weights, find_weights
 from regraft.errors import InputError
@@ -24,7 +25,7 @@ _REVISION = 1
 
 @dataclass(frozen=True)
 class Base:
-    """F, from uint8 RGB pixels (size × size × 3) to a vector of features.
+    """F, from uint8 RGB pixels (height × width × 3) to a vector of features, or to the activations at a layer.
 
     Attributes:
         spelling: as the user writes it: `EfficientNetLite0@320`, or the path of a saved Keras model.
@@ -32,7 +33,9 @@ class Base:
         weights: the file they come from.
         height, width: of the input in pixels.
         preprocessing: from pixels to the network's input, from the card.
-        cut: where the base ends: `pooling` (a network of the catalogue) or `last` (before the last layer with weights).
+        cut: where the base ends: `pooling` (a network of the catalogue), `last` (a saved model: before its last layer
+            with weights), or the layer whose output it gives, as `CutPlan.at` names it (`input`: the pixels).
+        pooling: how maps become a vector, one of `pooling.POOLINGS`; at a layer nothing is pooled.
     """
 
     spelling: str
@@ -42,10 +45,20 @@ class Base:
     width: int
     preprocessing: Preprocessing
     cut: str
+    pooling: str = "average"
+
+    @property
+    def ends_at_layer(self) -> bool:
+        """Whether it gives the activations at a layer instead of a vector of features."""
+        return self.cut != _end(self.network)
+
+    def until_features(self) -> Base:
+        """The base of the same network that ends in a vector of features."""
+        return replace(self, cut=_end(self.network))
 
     def description(self) -> dict[str, Any]:
         """All that decides what F computes, as plain JSON."""
-        return {
+        described: dict[str, Any] = {
             "revision": _REVISION,
             "network": None
             if self.network is None
@@ -55,6 +68,10 @@ class Base:
             "preprocessing": self.preprocessing.as_dict(),
             "cut": self.cut,
         }
+        # Only where it differs: what was computed before there was a choice keeps its name in the cache.
+        if self.pooling != "average" and not self.ends_at_layer:
+            described["pooling"] = self.pooling
+        return described
 
     @property
     def identity(self) -> str:
@@ -62,7 +79,19 @@ class Base:
         return hashlib.sha256(json.dumps(self.description(), sort_keys=True).encode()).hexdigest()
 
 
-def open_base(spelling: str, *, weights: Path | None = None, scaling: str = "own") -> Base:
+def _end(network: BackboneName | None) -> str:
+    """The cut of a base that ends in features."""
+    return "last" if network is None else "pooling"
+
+
+def open_base(
+    spelling: str,
+    *,
+    weights: Path | None = None,
+    scaling: str = "own",
+    pooling: str = "average",
+    cut: str | None = None,
+) -> Base:
     """Gives the base of a backbone by name, or of a saved Keras model by path.
 
     Args:
@@ -71,11 +100,16 @@ def open_base(spelling: str, *, weights: Path | None = None, scaling: str = "own
         weights: a weight file for a network of the catalogue; searched for where None.
         scaling: `own`, the card's preprocessing; or one of `preprocessing.SCALINGS` in its place, to measure what
             feeding a network wrongly scaled inputs costs. Only a network of the catalogue can be scaled otherwise.
+        pooling: one of `pooling.POOLINGS`.
+        cut: the layer whose output the base gives, as `CutPlan.at` names it; None for features. Whether there is such
+            a cut shows when the base is built.
 
     Raises:
-        InputError: no such backbone, no such file, no weights, or no such scaling.
+        InputError: no such backbone, no such file, no weights, no such scaling, or no such pooling.
     """
+    check_pooling(pooling)
     base = _open(spelling, weights)
+    base = replace(base, pooling=pooling, cut=cut or base.cut)
     if scaling == "own":
         return base
     if base.network is None or scaling not in SCALINGS:
@@ -99,7 +133,7 @@ def _open(spelling: str, weights: Path | None) -> Base:
     name = parse_backbone(spelling)
     card = get_card(name.card_name)
     found = find_weights(name, file=weights)
-    return Base(str(name), name, found, name.size, name.size, card.preprocessing, "pooling")
+    return Base(str(name), name, found, name.size, name.size, card.preprocessing, _end(name))
 
 
 def _saved_model(path: Path) -> Base:
@@ -114,7 +148,7 @@ def _saved_model(path: Path) -> Base:
             received=str(error) or type(error).__name__,
         ) from error
     found = Weights(path, sha256_of_file(path), "saved Keras model")
-    return Base(str(path), None, found, height, width, INSIDE, "last")
+    return Base(str(path), None, found, height, width, INSIDE, _end(None))
 
 
 def _input_size(path: Path) -> tuple[int, int]:

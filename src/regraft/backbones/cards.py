@@ -34,6 +34,8 @@ class Card:
         alphas: widths that have official weights; empty where the network has one width only.
         weight_stem: what the name of a weight file has for the architecture.
         channels_first: whether Keras builds it with `image_data_format` `channels_first`.
+        blocks: a regular expression that finds in a layer's name the name of its block: the groups of the match put
+            together, or all of it where there are none.
         source: where these facts were taken from.
         note: what a user should know before choosing it.
     """
@@ -54,5 +56,6 @@ class Card:
     alphas: tuple[float, ...] = ()
     weight_stem: str
     channels_first: bool
+    blocks: str
     source: str
     note: str = ""

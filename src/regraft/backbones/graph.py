@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from regraft._files import atomic_folder, cache_folder, explained_disk_errors
+from regraft.backbones._topology import INPUT
 from regraft.backbones.base import Base
 from regraft.backbones.names import BackboneName
-from regraft.backbones.preprocessing import Preprocessing
+from regraft.backbones.preprocessing import INSIDE, Preprocessing
 from regraft.errors import InputError, RegraftError
 
 # Changes when the graph of the same base is to be built anew, for speed or for a fault in the building.
@@ -47,11 +48,11 @@ def base_graph(base: Base) -> Path:
     """Gives the OpenVINO file (`.xml`, its weights beside it) of a base, building it at the first call.
 
     The graph takes uint8 RGB pixels (1, height, width, 3), has the preprocessing inside, and gives float32
-    (1, features). It is built by a process of its own, because Keras fixes its backend and its data format once and
-    this process may already use another.
+    (1, features), or at a layer its activations: maps as (1, height, width, channels). It is built by a process of its
+    own, because Keras fixes its backend and its data format once and this process may already use another.
 
     Raises:
-        InputError: the weights do not fit the network, or the saved model cannot be cut.
+        InputError: the weights do not fit the network, or it cannot be cut there.
     """
     folder = _folder(base.identity)
     with explained_disk_errors(folder):
@@ -61,7 +62,15 @@ def base_graph(base: Base) -> Path:
             shutil.rmtree(folder)
     with atomic_folder(folder) as temporary:
         target = temporary / "base.xml"
-        export_graph(base.network, base.weights.path, base.preprocessing, target, spelling=base.spelling)
+        export_graph(
+            base.network,
+            base.weights.path,
+            base.preprocessing,
+            target,
+            spelling=base.spelling,
+            layer=base.cut if base.ends_at_layer else None,
+            pooling=base.pooling,
+        )
         (temporary / "base.json").write_text(json.dumps({"backbone": base.spelling, **base.description()}, indent=2))
     return folder / "base.xml"
 
@@ -73,15 +82,28 @@ def export_graph(
     target: Path,
     *,
     spelling: str = "",
+    layer: str | None = None,
+    pooling: str = "average",
 ) -> None:
     """Writes the OpenVINO file of a network of the catalogue (without weights: random ones) or of a saved model.
 
+    Args:
+        network: None for a saved model.
+        weights: the weight file, or the saved model.
+        preprocessing: from pixels to the network's input.
+        target: the `.xml` file to write.
+        spelling: how messages call it.
+        layer: whose output the graph is to give; None for features.
+        pooling: how the features are pooled.
+
     Raises:
-        InputError: the weights do not fit the network, or the saved model cannot be cut.
+        InputError: the weights do not fit the network, or it cannot be cut there.
     """
-    first = network is not None and network.card.channels_first
+    if layer == INPUT:
+        preprocessing = INSIDE  # the pixels themselves
+    first = network is not None and network.card.channels_first and layer != INPUT
     # OpenVINO runs a channels_last graph from Keras' own backend some four times slower than TensorFlow's export of it.
-    backend = "tensorflow" if not first and importlib.util.find_spec("tensorflow") else "openvino"
+    backend = "tensorflow" if not first and layer != INPUT and importlib.util.find_spec("tensorflow") else "openvino"
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     request = {
         "network": None if network is None else vars(network),
@@ -89,6 +111,8 @@ def export_graph(
         "preprocessing": preprocessing.as_dict(),
         "data_format": "channels_first" if first else "channels_last",
         "spelling": spelling,
+        "layer": layer,
+        "pooling": pooling,
         "target": str(target),
     }
     done = subprocess.run(
@@ -107,15 +131,31 @@ def export_graph(
 
 
 def _base_model(request: dict[str, Any]) -> Any:
-    """The base in Keras: a network of the catalogue up to its pooling, or a saved model up to its last layer."""
-    from regraft.backbones.networks import build_network, cut_saved_model, image_data_format, load_saved_model
+    """The base in Keras: a network of the catalogue or a saved model, up to its features or up to a layer."""
+    import keras
 
+    from regraft.backbones.networks import (
+        build_network,
+        cut_saved_model,
+        image_data_format,
+        load_saved_model,
+        model_until,
+    )
+
+    layer, pooling = request["layer"], request["pooling"]
     if request["network"] is not None:
         name = BackboneName(**request["network"])
+        if layer == INPUT:
+            pixels = keras.Input((name.size, name.size, 3))
+            return keras.Model(pixels, keras.ops.cast(pixels, "float32"))
         weights = Path(request["weights"]) if request["weights"] else None
-        return build_network(name, weights=weights, data_format=request["data_format"])
-    with image_data_format("channels_last"):
-        return cut_saved_model(load_saved_model(Path(request["weights"])), request["spelling"])
+        whole = build_network(name, weights=weights, data_format=request["data_format"], pooling=pooling)
+    else:
+        with image_data_format("channels_last"):
+            whole = load_saved_model(Path(request["weights"]))
+            if layer is None:
+                return cut_saved_model(whole, request["spelling"], pooling)
+    return whole if layer is None else model_until(whole, layer)
 
 
 def _write_graph(request: dict[str, Any]) -> None:
@@ -145,6 +185,9 @@ def _write_graph(request: dict[str, Any]) -> None:
             image.preprocess().convert_element_type(openvino.Type.f32)
             image.preprocess().mean([-o / s for s, o in zip(scale, offset, strict=True)])
             image.preprocess().scale([1 / s for s in scale])
+        if channels_first and len(graph.outputs[0].get_partial_shape()) == 4:
+            steps.output().model().set_layout(openvino.Layout("NCHW"))
+            steps.output().tensor().set_layout(openvino.Layout("NHWC"))
         openvino.save_model(steps.build(), target, compress_to_fp16=False)
 
 

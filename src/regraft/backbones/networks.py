@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from regraft.backbones._topology import PREPROCESSING, activations_at
 from regraft.backbones.base import Base
 from regraft.backbones.catalogue import get_card
 from regraft.backbones.efficientnet_lite import VARIANTS, build_efficientnet_lite, load_lite_weights
+from regraft.backbones.layer_names import rename_layers
 from regraft.backbones.names import BackboneName
+from regraft.backbones.pooling import pool
 from regraft.backbones.preprocessing import Preprocessing
 from regraft.errors import InputError
 
@@ -25,15 +28,17 @@ def build_network(
     include_top: bool = False,
     data_format: str = "channels_last",
     inputs: Any = None,
+    pooling: str = "average",
 ) -> Any:
-    """Builds a backbone for preprocessed float32 pixels.
+    """Builds a backbone for preprocessed float32 pixels, its layers named the same at every call.
 
     Args:
         name: which network, how wide, for which input size.
         weights: the file to load; None leaves the weights random.
-        include_top: end in the 1000 ImageNet classes (softmax); else in global average pooling.
+        include_top: end in the 1000 ImageNet classes (softmax); else in pooling.
         data_format: `channels_last` or `channels_first`.
         inputs: a symbolic tensor to build on, whose own source becomes the model's input; None makes a new one.
+        pooling: one of `pooling.POOLINGS`, for a network without its top.
 
     Returns:
         A functional `keras.Model`, (batch, size, size, 3) → (batch, features), or transposed for `channels_first`.
@@ -64,7 +69,19 @@ def build_network(
         _load(network, name, weights)
         if card.family == "EfficientNet":
             _divide_by_deviations(network)
-    return network
+    rename_layers(network)
+    return network if include_top or pooling == "average" else _pooled(network, pooling)
+
+
+def _pooled(network: Any, pooling: str) -> Any:
+    """A network that ends in global average pooling with another pooling in its place."""
+    import keras
+
+    averages = [layer for layer in network.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D)]
+    last = averages[-1]  # those before are squeeze-and-excitation's
+    then = network.layers[network.layers.index(last) + 1 :]
+    features = pool(last.input, pooling, last.data_format, tuple(then))
+    return keras.Model(network.inputs[0], features, name=network.name)
 
 
 def base_model(base: Base) -> Any:
@@ -72,7 +89,24 @@ def base_model(base: Base) -> Any:
 
     Returns:
         A functional `keras.Model` of plain Keras layers, all frozen: uint8 RGB pixels (batch, height, width, 3) →
-        float32 features (batch, n). A saved model keeps the input type it was saved with.
+        float32 features (batch, n), or at a layer its activations, maps as (batch, height, width, channels). A saved
+        model keeps the input type it was saved with.
+
+    Raises:
+        InputError: the weights do not fit the network, or the saved model cannot be loaded or cut.
+    """
+    whole = whole_model(base)
+    model = model_until(whole, base.cut) if base.ends_at_layer else whole
+    model.trainable = False
+    return model
+
+
+def whole_model(base: Base) -> Any:
+    """All that a base can be cut from, with the preprocessing inside, not frozen.
+
+    Returns:
+        A functional `keras.Model`: a network of the catalogue from uint8 pixels to its features; a saved model to the
+        same, or where the base ends at a layer, all of it.
 
     Raises:
         InputError: the weights do not fit the network, or the saved model cannot be loaded or cut.
@@ -81,14 +115,26 @@ def base_model(base: Base) -> Any:
 
     with image_data_format("channels_last"):
         if base.network is None:
-            model = cut_saved_model(load_saved_model(base.weights.path), base.spelling)
-        else:
-            pixels = keras.Input((base.height, base.width, 3), dtype="uint8", name="pixels")
-            inputs = preprocess(pixels, base.preprocessing)
-            network = build_network(base.network, weights=base.weights.path, inputs=inputs)
-            model = keras.Model(pixels, network.output, name=network.name)  # one tensor as input, not a list of one
-    model.trainable = False
-    return model
+            model = load_saved_model(base.weights.path)
+            return model if base.ends_at_layer else cut_saved_model(model, base.spelling, base.pooling)
+        pixels = keras.Input((base.height, base.width, 3), dtype="uint8", name="pixels")
+        inputs = preprocess(pixels, base.preprocessing)
+        network = build_network(base.network, weights=base.weights.path, inputs=inputs, pooling=base.pooling)
+        return keras.Model(pixels, network.output, name=network.name)  # one tensor as input, not a list of one
+
+
+def model_until(whole: Any, cut: str) -> Any:
+    """The part of a model before a cut, of the same layers: its input → float32 activations.
+
+    Raises:
+        InputError: there is no such layer, or no cut after it.
+    """
+    import keras
+
+    activations = activations_at(whole, cut)
+    if activations is whole.inputs[0]:
+        activations = keras.ops.cast(activations, "float32")
+    return keras.Model(whole.inputs[0], activations)
 
 
 @contextmanager
@@ -110,7 +156,7 @@ def preprocess(pixels: Any, preprocessing: Preprocessing) -> Any:
 
     tensor = pixels if preprocessing.channels == "RGB" else ops.flip(pixels, axis=-1)
     scale, offset = list(preprocessing.scale), list(preprocessing.offset)
-    return layers.Rescaling(scale, offset, name="preprocessing")(tensor)
+    return layers.Rescaling(scale, offset, name=PREPROCESSING)(tensor)
 
 
 def load_saved_model(path: Path) -> Any:
@@ -131,12 +177,13 @@ def load_saved_model(path: Path) -> Any:
         ) from error
 
 
-def cut_saved_model(model: Any, path: str) -> Any:
-    """Cuts a saved Keras model before its last layer with weights; maps are averaged to a vector.
+def cut_saved_model(model: Any, path: str, pooling: str = "average") -> Any:
+    """Cuts a saved Keras model before its last layer with weights; maps are pooled to a vector.
 
     Raises:
         InputError: the model is no functional or sequential one, its last part has no single input, or what goes
-            into that part is neither a vector nor maps.
+            into that part is neither a vector nor maps; or it is a vector, and a pooling other than the average is
+            asked for.
     """
     import keras
 
@@ -147,7 +194,14 @@ def cut_saved_model(model: Any, path: str) -> Any:
     if features is None:
         raise _cannot_cut(path, f"a last part of type {type(last).__name__}")
     if len(features.shape) == 4:
-        features = keras.layers.GlobalAveragePooling2D(name="regraft_pooling")(features)
+        features = pool(features, pooling)
+    elif pooling != "average":
+        raise InputError(
+            f"{path} has nothing to pool: its last layer takes a vector.",
+            expected="--pooling average, or a model whose last layer takes maps",
+            received=f"--pooling {pooling}",
+            hint="leave --pooling out",
+        )
     if len(features.shape) != 2 or features.shape[-1] is None:
         raise _cannot_cut(path, f"a last layer with an input of shape {tuple(features.shape)}")
     return keras.Model(model.inputs[0], features)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from regraft._keras_backend import choose_keras_backend
 from regraft.cli._output import note, say, say_json
+from regraft.errors import InputError
 
 if TYPE_CHECKING:
     from regraft.backbones.names import BackboneName
@@ -14,8 +19,14 @@ if TYPE_CHECKING:
 
 def backbones(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Only these, also as NAME-WIDTH@SIZE. Default: all.")
+        list[str] | None,
+        typer.Argument(
+            help="Only these, with their blocks; also as NAME-WIDTH@SIZE, or a .keras file or run folder. Default: all."
+        ),
     ] = None,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Add every layer of those named, its shape, and where a cut is allowed.")
+    ] = False,
     measure: Annotated[
         bool,
         typer.Option(
@@ -29,10 +40,15 @@ def backbones(
     from regraft.backbones.names import BackboneName, parse_backbone
     from regraft.backbones.weights import local_weights
 
-    chosen = [parse_backbone(name) for name in names] if names else [BackboneName(name) for name in CATALOGUE]
+    if layers and not names:
+        raise InputError("--layers needs the name of a backbone.", hint="regraft backbones MobileNetV2 --layers")
+    saved = [name for name in names or [] if _is_saved(name)]
+    chosen = (
+        [parse_backbone(name) for name in names if name not in saved] if names else list(map(BackboneName, CATALOGUE))
+    )
     times = _measured(chosen) if measure else {}
     # The cards' figures are those of the usual width, the accuracies those of the usual size.
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": str(name),
             "size": name.size,
@@ -52,15 +68,68 @@ def backbones(
         }
         for name, card in ((name, name.card) for name in chosen)
     ]
+    if names:
+        for name, row in zip(chosen, rows, strict=True):
+            row |= _inside(name, layers)
+        rows += [{"name": name, **_inside(name, layers)} for name in saved]
     if json:
         say_json({"backbones": rows})
         return
-    _table(rows, measure)
-    if names:
-        for row in rows:
-            say(f"\n{row['name']}: {row['source']}")
-            if row["note"]:
-                say(str(row["note"]))
+    if chosen:
+        _table([row for row in rows if "size" in row], measure)
+    for row in rows if names else []:
+        say(f"\n{row['name']}" + (f": {row['source']}" if "source" in row else ""))
+        if row.get("note"):
+            say(str(row["note"]))
+        _say_inside(row)
+
+
+def _is_saved(name: str) -> bool:
+    path = Path(name)
+    try:
+        return path.suffix == ".keras" or (path / "model.keras").is_file()
+    except (OSError, ValueError):  # too long for a path, or with a zero in it
+        return False
+
+
+def _inside(name: BackboneName | str, with_layers: bool) -> dict[str, Any]:
+    """The blocks of a network, and its layers where they are asked for, for JSON."""
+    choose_keras_backend(training=False)
+    from regraft.backbones.base import open_base
+    from regraft.backbones.layer_rows import block_rows, layer_rows, network_outline
+    from regraft.backbones.networks import load_saved_model
+
+    if isinstance(name, str):
+        model, card = load_saved_model(open_base(name).weights.path), None
+    else:
+        model, card = network_outline(name), name.card
+    inside: dict[str, Any] = {"blocks": [asdict(row) for row in block_rows(model, card)]}
+    if with_layers:
+        inside["layers"] = [asdict(row) for row in layer_rows(model, card)]
+    return inside
+
+
+def _say_inside(row: dict[str, Any]) -> None:
+    lines = [["--blocks", "block", "begins after", "activations there", "parameters"]]
+    for left, block in zip(range(len(row["blocks"]), 0, -1), row["blocks"], strict=True):
+        numbers = _shape(block["activations"]), f"{block['parameters']:,}"
+        lines.append([str(left), block["name"], block["cut"], *numbers])
+    say()
+    _aligned(lines, right=(0, 4))
+    if "layers" not in row:
+        note("--blocks N trains the last N blocks. All layers and allowed cuts: add --layers.")
+        return
+    lines = [["layer", "kind", "output", "parameters", "block", "cut"]]
+    for layer in row["layers"]:
+        numbers = _shape(layer["output_shape"]), f"{layer['parameters']:,}"
+        lines.append([layer["name"], layer["kind"], *numbers, layer["block"], "cut" if layer["cut"] else ""])
+    say()
+    _aligned(lines, right=(3,))
+    note("cut: the network can be cut after this layer; all that comes later needs nothing but its output.")
+
+
+def _shape(sizes: tuple[int | None, ...]) -> str:
+    return "×".join("?" if size is None else str(size) for size in sizes)
 
 
 def _table(rows: list[dict[str, Any]], measure: bool) -> None:
@@ -85,15 +154,19 @@ def _table(rows: list[dict[str, Any]], measure: bool) -> None:
         if measure:
             cells.insert(-1, "-" if row["ms_per_image"] is None else f"{row['ms_per_image']:.1f}")
         lines.append(cells)
-    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
+    _aligned(lines, right=range(1, len(heads) - 1))
+    note("here: its ImageNet weights are on this machine; others are downloaded at first use, or given with --weights.")
+
+
+def _aligned(lines: list[list[str]], right: Collection[int]) -> None:
+    """Prints columns; those in `right` (numbers) to the right."""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
-        # Names and licences to the left, numbers to the right.
         cells = [
-            cell.ljust(width) if column in (0, len(heads) - 1) else cell.rjust(width)
+            cell.rjust(width) if column in right else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
         say("  ".join(cells).rstrip())
-    note("here: its ImageNet weights are on this machine; others are downloaded at first use, or given with --weights.")
 
 
 def _or_dash(value: float | None) -> str:
