@@ -15,6 +15,7 @@ def test_features_in_the_order_of_the_images(name: str, base: Base, expected: np
     assert features.dtype == np.float32
     np.testing.assert_allclose(features, expected, atol=1e-5)
     np.testing.assert_allclose(engine.run(iter(PIXELS[::-7])), expected[::-7], atol=1e-5)
+    assert engine.shape == (16,)
     assert engine.run([]).shape == (0, 16)
 
 

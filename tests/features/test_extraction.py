@@ -1,8 +1,9 @@
+import hashlib
+import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,11 @@ import pytest
 from regraft.backbones.base import Base
 from regraft.backbones.networks import base_model
 from regraft.errors import InputError
-from regraft.features import extraction
+from regraft.features import _filling, extraction, space, view
 from regraft.features.extraction import Extracted, extract, open_store
 from regraft.features.store import FeatureStore
+from regraft.features.view import PLAIN, View
+from regraft.images.augmentation import Augmentation
 from regraft.images.labelled import LabelledImage, sha256_of_pixels
 from regraft.images.reading import read_image
 
@@ -39,7 +42,7 @@ def slow_and_obvious(base: Base, images: list[LabelledImage] | tuple[LabelledIma
 def test_equals_the_slow_and_obvious_way(
     engine: str, base: Base, images: list[LabelledImage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extraction, "SHARD", 32)  # 75 images: two whole shards and a part of one
+    monkeypatch.setattr(_filling, "SHARD", 32)  # 75 images: two whole shards and a part of one
     done = extract(images, base, engine=engine, precision="f32")
     assert (done.computed, done.skipped, done.precision) == (75, (), "f32")
     assert done.images == tuple(images)
@@ -85,22 +88,54 @@ def test_labels_and_names_play_no_part(base: Base, images: list[LabelledImage]) 
 
 
 def test_one_store_for_each_way_to_compute(base: Base) -> None:
+    flipped = Augmentation(horizontal_flip=True)
     stores = {
-        open_store(one, engine, precision, view).folder
+        open_store(one, engine, precision, seen, dtype).folder
         for one in (base, replace(base, cut="elsewhere"))
         for engine in ("openvino", "keras")
         for precision in ("f32", "bf16")
-        for view in ("plain", "flipped")
+        for seen in (PLAIN, View(flipped, 1), View(flipped, 2), View(replace(flipped, seed=1), 1))
+        for dtype in ("float32", "float16")
     }
-    assert len(stores) == 16
+    assert len(stores) == 64
     assert open_store(replace(base, spelling="moved.keras"), "openvino", "f32").folder in stores
+    assert open_store(base, "openvino", "f32", View(flipped, 0)) == open_store(base, "openvino", "f32")
+
+
+def test_features_of_earlier_versions_are_found(base: Base, empty_features: Path) -> None:
+    """Plain float32 vectors have the key they had before there were views and dtypes."""
+    about = {**base.description(), "engine": "openvino", "precision": "f32", "view": "plain"}
+    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    assert open_store(base, "openvino", "f32").folder == empty_features / key
+
+
+def test_half_precision(base: Base, images: list[LabelledImage]) -> None:
+    done = extract(images[:9], base, precision="f32", dtype="float16")
+    assert done.features().dtype == np.float16
+    exact = extract(images[:9], base, precision="f32").features()
+    np.testing.assert_array_equal(done.features(), exact.astype(np.float16))
+
+
+def test_an_augmented_view(base: Base, images: list[LabelledImage]) -> None:
+    seen = View(Augmentation(vertical_flip=True, crop=(0.3, 0.5)), 5)
+    done = extract(images[:9], base, precision="f32", view=seen)
+    pixels = np.stack([seen.read(image.source, SIZE, image.sha256) for image in images[:9]])
+    np.testing.assert_allclose(done.features(), np.asarray(base_model(base)(pixels)), atol=1e-5)
+    about = json.loads((done.store.folder / "store.json").read_text())
+    assert about["augmentation"] == "vertical flip, crop 30–50 % of the area"
+    assert (about["dtype"], about["shape"]) == ("float32", [16])
+
+
+def test_a_disk_without_room(base: Base, images: list[LabelledImage], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(space, "free_bytes", lambda folder: 1000)
+    with pytest.raises(InputError, match=r"9\.6 kB"):  # 75 × (16 × 4 + 64) bytes
+        extract(images, base, precision="f32")
+    assert not open_store(base, "openvino", "f32").shards()
 
 
 @pytest.fixture
 def broken(tmp_path: Path, images: list[LabelledImage]) -> list[LabelledImage]:
     """Ten good images among six that cannot be read, two of them with the same content."""
-    import hashlib
-
     assert isinstance(images[0].source, Path)
     good = images[0].source.read_bytes()
     bad: list[LabelledImage] = []
@@ -124,7 +159,7 @@ def broken(tmp_path: Path, images: list[LabelledImage]) -> list[LabelledImage]:
 def test_unreadable_images_are_named_and_the_others_go_on(
     shard: int, base: Base, broken: list[LabelledImage], images: list[LabelledImage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extraction, "SHARD", shard)
+    monkeypatch.setattr(_filling, "SHARD", shard)
     for computed in (10, 0):  # the second time only the unreadable ones are tried again
         done = extract(broken, base, precision="f32")
         assert {file.name: file.reason.partition(":")[0] for file in done.skipped} == {
@@ -169,37 +204,9 @@ def test_wrong_settings_are_refused_before_anything_is_written(
 ) -> None:
     with pytest.raises(InputError):
         extract(images, base, engine=engine, precision=precision)
+    with pytest.raises(InputError, match="float32 or float16"):
+        extract(images, base, precision="f32", dtype="float64")
     assert not empty_features.exists()
-
-
-def test_few_images_wait_decoded(base: Base, images: list[LabelledImage], monkeypatch: pytest.MonkeyPatch) -> None:
-    waiting, most, lock = 0, 0, threading.Lock()
-
-    def counted(*arguments: Any) -> Any:
-        nonlocal waiting, most
-        with lock:
-            waiting += 1
-            most = max(most, waiting)
-        return read_image(*arguments)
-
-    class Slow:
-        precision = "f32"
-
-        def run(self, pixels: Any) -> np.ndarray:
-            nonlocal waiting
-            count = 0
-            for _ in pixels:
-                time.sleep(0.002)
-                count += 1
-                with lock:
-                    waiting -= 1
-            return np.zeros((count, 4))
-
-    monkeypatch.setattr(extraction, "read_image", counted)
-    monkeypatch.setattr(extraction, "open_engine", lambda *_: Slow())
-    monkeypatch.setattr(extraction, "_AHEAD", 5)
-    assert extract(images, base, precision="f32").computed == 75
-    assert 1 < most <= 6
 
 
 # Extracts shards of 8 images, says so after each, and after the third does what argv[3] names.
@@ -207,12 +214,13 @@ INTERRUPTED = """
 import resource, sys, time
 from pathlib import Path
 import regraft.features.extraction as extraction
+from regraft.features import _filling
 from regraft.backbones.base import open_base
 from regraft.errors import InputError
 from regraft.features.store import FeatureStore
 from regraft.images.opening import open_images
 
-extraction.SHARD = 8
+_filling.SHARD = 8
 write, finished = FeatureStore.write, 0
 
 def counted(self, hashes, features):
@@ -242,7 +250,7 @@ def interrupted(base: Base, photos: Path, then: str) -> subprocess.Popen[str]:
 def check_resumes(base: Base, images: list[LabelledImage], monkeypatch: pytest.MonkeyPatch) -> Extracted:
     """24 of the 75 are there: only the other 51 are read and computed."""
     read: list[Any] = []
-    monkeypatch.setattr(extraction, "read_image", lambda *arguments: read.append(1) or read_image(*arguments))
+    monkeypatch.setattr(view, "read_image", lambda *arguments: read.append(1) or read_image(*arguments))
     assert rows_in(open_store(base, "openvino", "f32")) == 24
     done = extract(images, base, precision="f32")
     assert done.computed == len(read) == 51
@@ -260,7 +268,7 @@ def test_finished_shards_survive(
         assert [process.stdout.readline() for _ in range(3)] == ["shard\n"] * 3
         process.send_signal(number)
         start = time.monotonic()
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=120)
         assert time.monotonic() - start < 10
     assert process.returncode == -number
     if number == signal.SIGINT:
@@ -270,7 +278,7 @@ def test_finished_shards_survive(
 
 def test_a_full_disk(base: Base, photos: Path, images: list[LabelledImage], monkeypatch: pytest.MonkeyPatch) -> None:
     with interrupted(base, photos, "full disk") as process:
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=300)
     assert process.returncode == 2, errors
     assert output.startswith("shard\n" * 3 + "The disk is full: ")
     assert "REGRAFT_CACHE" in output
@@ -282,7 +290,7 @@ def test_a_full_disk(base: Base, photos: Path, images: list[LabelledImage], monk
 def test_two_processes_at_once(base: Base, photos: Path, images: list[LabelledImage]) -> None:
     processes = [interrupted(base, photos, "go on") for _ in range(2)]
     for process in processes:
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
         assert 0 <= int(output.split()[-1]) <= 75
     done = extract(images, base, precision="f32")

@@ -3,9 +3,29 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from engine_pixels import PIXELS
 
 from regraft.backbones.base import Base
+from regraft.backbones.networks import base_model
+from regraft.features import keras_engine
+from regraft.features.keras_engine import KerasEngine
+
+
+def test_a_base_that_ends_at_a_map(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+
+    whole = base_model(base)
+    model = keras.Model(whole.inputs[0], next(layer for layer in whole.layers if layer.name.startswith("conv")).output)
+    monkeypatch.setattr(keras_engine, "base_model", lambda base: model)
+    engine = KerasEngine(base)
+    assert engine.shape == (10, 12, 16)
+    features = engine.run(iter(PIXELS[:40]))
+    assert (features.dtype, features.shape) == (np.float32, (40, 10, 12, 16))
+    np.testing.assert_allclose(features, np.asarray(model(PIXELS[:40])), atol=1e-5)
+    assert engine.run([]).shape == (0, 10, 12, 16)
+
 
 REFUSED = """
 import sys

@@ -26,6 +26,20 @@ def test_bf16_is_near(base: Base, expected: np.ndarray) -> None:
     np.testing.assert_allclose(engine.run(PIXELS), expected, atol=0.02 * float(np.ptp(expected)))
 
 
+def test_a_base_that_ends_at_a_map(tmp_path: Path) -> None:
+    """The graph adds one to every pixel: a map as large as the image."""
+    import openvino
+    from openvino import opset13 as operations
+
+    pixels = operations.parameter([1, 32, 40, 3], openvino.Type.u8)
+    added = operations.add(operations.convert(pixels, "f32"), operations.constant(np.float32(1)))
+    openvino.save_model(openvino.Model([added], [pixels]), tmp_path / "map.xml", compress_to_fp16=False)
+    engine = OpenVINOEngine(tmp_path / "map.xml", "f32")
+    assert engine.shape == (32, 40, 3)
+    np.testing.assert_array_equal(engine.run(PIXELS[:9]), PIXELS[:9].astype(np.float32) + 1)
+    assert engine.run([]).shape == (0, 32, 40, 3)
+
+
 @pytest.mark.parametrize(("capabilities", "auto"), [(["FP32", "BF16"], "bf16"), (["FP32"], "f32")])
 def test_precision_by_what_the_processor_has(
     capabilities: list[str], auto: str, monkeypatch: pytest.MonkeyPatch

@@ -34,6 +34,24 @@ def age(path: Path, days: float) -> None:
     os.utime(path, (time.time() - days * DAY,) * 2)
 
 
+def test_cuts_and_views_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGRAFT_CACHE", str(tmp_path))
+    about = {"backbone": "Net", "precision": "f32"}
+    FeatureStore.for_key("pooled", {**about, "cut": "pooling", "view": "plain"})
+    store = FeatureStore.for_key("maps", {**about, "cut": "block3_add", "view": "0123-2"}, "float16")
+    store.write(["00" * 32, "11" * 32], np.zeros((2, 3, 3, 4)))
+    graph = graphs_folder() / "graph"
+    graph.mkdir(parents=True)
+    (graph / "base.json").write_text(json.dumps({"backbone": "my.keras", "cut": "add_7"}))
+    assert {entry.what: entry.images for entry in cache_entries()} == {
+        "Net, f32": 0,
+        "Net up to block3_add, f32, view 0123-2": 2,
+        "my.keras up to add_7": 0,
+    }
+    assert len(prune()) == 3
+    assert not store.folder.exists()
+
+
 @pytest.mark.usefixtures("cache")
 def test_entries_the_longest_unused_first() -> None:
     entries = cache_entries()

@@ -1,9 +1,10 @@
 import errno
 import hashlib
+import json
 import os
-import random
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from regraft.errors import InputError
-from regraft.features.store import FeatureStore, features_folder
+from regraft.features.store import Dtype, FeatureStore, checked_dtype, features_folder
 
 
 def name(number: int) -> str:
@@ -38,7 +39,7 @@ def store(tmp_path: Path) -> FeatureStore:
 def test_what_is_written_in_any_shards_is_read_in_any_order(
     tmp_path: Path, shards: list[list[int]], data: st.DataObject
 ) -> None:
-    store = FeatureStore(tmp_path / str(random.random()))
+    store = FeatureStore(tmp_path / uuid.uuid4().hex)  # hypothesis seeds `random`: its names would repeat
     written = sorted({number for shard in shards for number in shard})
     for shard in shards:
         store.write([name(number) for number in shard], rows(shard))
@@ -70,7 +71,67 @@ def test_shards_are_plain_parquet(store: FeatureStore) -> None:
     assert [entry.name for entry in store.folder.iterdir()] == [shard.name]
 
 
-def damage(shard: Path, how: str) -> None:
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+@given(
+    dtype=st.sampled_from(["float32", "float16"]),
+    shape=st.lists(st.integers(1, 5), min_size=1, max_size=4).map(tuple),
+    counts=st.lists(st.integers(1, 4), min_size=1, max_size=3),
+)
+def test_rows_of_any_shape(tmp_path: Path, dtype: Dtype, shape: tuple[int, ...], counts: list[int]) -> None:
+    store = FeatureStore(tmp_path / uuid.uuid4().hex, dtype)
+    total = sum(counts)
+    values = np.random.default_rng(total).normal(size=(total, *shape)).astype(np.float32)
+    names = [name(number) for number in range(total)]
+    for start, count in zip(np.cumsum([0, *counts]), counts, strict=False):
+        store.write(names[start : start + count], values[start : start + count])
+    read = store.read([*names[::-1], names[0]])
+    assert read.dtype == dtype
+    np.testing.assert_array_equal(read, np.concatenate([values[::-1], values[:1]]).astype(dtype))
+    assert store.missing([*names, name(99)]) == {name(99)}
+
+
+def test_float32_vectors_are_lists_and_all_else_is_bytes(tmp_path: Path) -> None:
+    """As they were before there was a choice; and as documented, for other readers of Parquet."""
+    vectors, maps = FeatureStore(tmp_path / "vectors"), FeatureStore(tmp_path / "maps", "float16")
+    vectors.write([name(1)], rows([1]))
+    assert str(pq.read_schema(vectors.shards()[0]).field("features").type) == "fixed_size_list<element: float>[3]"
+    values = np.arange(12).reshape(1, 2, 2, 3)
+    maps.write([name(1)], values)
+    table = pq.read_table(maps.shards()[0])
+    assert table.schema.metadata == {b"dtype": b"float16", b"shape": b"[2, 2, 3]"}
+    assert table["features"].to_pylist() == [values.astype("<f2").tobytes()]
+
+
+@pytest.mark.parametrize("value", [65505.0, -70000.0, np.inf])
+def test_what_half_precision_cannot_hold_is_refused(tmp_path: Path, value: float) -> None:
+    store = FeatureStore(tmp_path / "store", "float16")
+    features = np.array([[1.0, value, 2.0]])
+    with pytest.raises(InputError, match=r"do not fit half precision[\s\S]*float32"):
+        store.write([name(1)], features)
+    assert store.shards() == []
+    FeatureStore(tmp_path / "single").write([name(1)], features)
+    store.write([name(1)], np.array([[65504.0, -65504.0, 2.0]]))
+    assert store.read([name(1)]).tolist() == [[65504.0, -65504.0, 2.0]]
+
+
+def test_no_such_dtype() -> None:
+    assert checked_dtype("float16") == "float16"
+    with pytest.raises(InputError, match=r"float32 or float16[\s\S]*'int8'"):
+        checked_dtype("int8")
+
+
+@pytest.mark.parametrize("how", ["half", "values", "hashes"])
+def test_a_damaged_shard_of_maps_is_dropped(tmp_path: Path, how: str) -> None:
+    store = FeatureStore(tmp_path, "float16")
+    store.write([name(3)], row(3).reshape(1, 1, 3))
+    (shard,) = store.shards()
+    damage(shard, how, row(3).astype(np.float16).tobytes())
+    with pytest.raises(KeyError, match="1 of 1"):
+        store.read([name(3)])
+    assert not shard.exists()
+
+
+def damage(shard: Path, how: str, values: bytes = row(3).tobytes()) -> None:
     content = bytearray(shard.read_bytes())
     if how == "empty":
         content = bytearray()
@@ -79,7 +140,7 @@ def damage(shard: Path, how: str) -> None:
     elif how == "no end":
         content = content[:-3]
     elif how == "values":
-        place = content.index(row(3).tobytes())
+        place = content.index(values)
         content[place + 1] ^= 64
     elif how == "hashes":
         content[content.index(bytes.fromhex(name(3)))] ^= 64
@@ -131,7 +192,10 @@ def test_for_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = FeatureStore.for_key("abc", {"backbone": "MobileNet"})
     about = features_folder() / "abc" / "store.json"
     assert store.folder == about.parent
-    assert "MobileNet" in about.read_text()
+    assert json.loads(about.read_text()) == {"backbone": "MobileNet", "dtype": "float32"}
+    store.write([name(1)], np.zeros((1, 2, 3)))
+    store.write([name(2)], np.zeros((1, 2, 3)))
+    assert json.loads(about.read_text()) == {"backbone": "MobileNet", "dtype": "float32", "shape": [2, 3]}
     os.utime(about, (0, 0))
     assert FeatureStore.for_key("abc", {"backbone": "another"}) == store
     assert "MobileNet" in about.read_text()

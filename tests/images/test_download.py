@@ -205,7 +205,7 @@ def run_two_at_once(server, code, *arguments):
     second = start()
     said = second.stderr.readline()  # it waits for the first, and says so
     server.may_answer.set()
-    printed = [process.communicate(timeout=20) for process in (first, second)]
+    printed = [process.communicate(timeout=120) for process in (first, second)]
     assert [process.returncode for process in (first, second)] == [0, 0], printed
     return said, [stdout.strip() for stdout, _ in printed]
 

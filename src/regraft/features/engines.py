@@ -21,13 +21,15 @@ class Engine(Protocol):
     Attributes:
         name: in the registry; part of the features' identity.
         precision: what it computes in; part of the features' identity.
+        shape: of the features of one image: (features,), or (height, width, channels) where the base ends at a map.
     """
 
     name: str
     precision: Precision
+    shape: tuple[int, ...]
 
     def run(self, images: Iterable[Pixels]) -> npt.NDArray[np.float32]:
-        """Gives the features of uint8 RGB images (height, width, 3), in their order: (n, features) float32.
+        """Gives the features of uint8 RGB images (height, width, 3), in their order: (n, *shape) float32.
 
         Takes each image from the iterable only when it can be worked on.
         """

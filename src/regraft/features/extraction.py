@@ -1,35 +1,21 @@
-"""From images to features in the store: decoding and inference overlapped, shard by shard, resumable."""
+"""From images to features in the store: what is there already is not computed again."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from regraft._progress import progress
 from regraft.backbones.base import Base
-from regraft.errors import InputError, UnreadableImageError
-from regraft.features.engines import Engine, Pixels, open_engine
+from regraft.errors import InputError
+from regraft.features._filling import Target, fill
+from regraft.features.engines import Engine, open_engine
 from regraft.features.precision import chosen_precision
-from regraft.features.store import FeatureStore
+from regraft.features.space import bytes_needed, check_disk
+from regraft.features.store import Features, FeatureStore, checked_dtype
+from regraft.features.view import PLAIN, View
 from regraft.images.labelled import LabelledImage, SkippedFile
-from regraft.images.reading import read_image
-
-SHARD = 256
-"""Images a shard: what a killed process loses at most, and what is held in memory at once."""
-
-_AHEAD = 32  # decoded images waiting for the engine, at most
 
 
 @dataclass(frozen=True)
@@ -50,20 +36,13 @@ class Extracted:
     computed: int
     precision: str
 
-    def features(self) -> npt.NDArray[np.float32]:
-        """(len(images), width) float32.
+    def features(self) -> Features:
+        """(len(images), *shape of one image's features) in the store's dtype.
 
         Raises:
             InputError: some have gone since: the cache was pruned, or a shard is damaged.
         """
-        try:
-            return self.store.read([image.sha256 for image in self.images])
-        except KeyError as error:
-            raise InputError(
-                "Features that were in the cache are no longer there.",
-                received=str(error.args[0]),
-                hint="run the same command again: what is missing is computed anew",
-            ) from error
+        return rows_of(self.store, self.images)
 
 
 def extract(
@@ -72,6 +51,8 @@ def extract(
     *,
     engine: str | Engine = "openvino",
     precision: str = "auto",
+    view: View = PLAIN,
+    dtype: str = "float32",
 ) -> Extracted:
     """Computes the features of the images that are not in the store yet.
 
@@ -82,96 +63,74 @@ def extract(
         base: the frozen part.
         engine: `openvino` or `keras`; or one of this base that is open already, which then decides the precision.
         precision: `auto`, `f32` or `bf16`.
+        view: which version of each image.
+        dtype: what the features are stored in, `float32` or `float16`.
 
     Raises:
-        InputError: no such engine or precision, the weights are not to be had, or the disk is full.
+        InputError: no such engine, precision or dtype, the weights are not to be had, the disk has no room, or a
+            number is too large for `float16`.
     """
     name = engine if isinstance(engine, str) else engine.name
     precision = chosen_precision(engine, precision, base) if isinstance(engine, str) else engine.precision
-    store = open_store(base, name, precision)
-    missing = store.missing(image.sha256 for image in images)
-    unreadable: dict[str, str] = {}
-    if missing:
-        todo = list({image.sha256: image for image in images if image.sha256 in missing}.values())
-        opened = open_engine(engine, base, precision) if isinstance(engine, str) else engine
-        unreadable = _fill(store, todo, base, opened)
-    skipped = [SkippedFile(image.name, unreadable[image.sha256]) for image in images if image.sha256 in unreadable]
-    readable = tuple(image for image in images if image.sha256 not in unreadable)
-    return Extracted(store, readable, tuple(skipped), len(missing) - len(unreadable), precision)
+    store = open_store(base, name, precision, view, dtype)
+    target = Target(view, store, store.missing(image.sha256 for image in images))
+    unreadable = fill_missing([target], images, base, engine, precision)
+    readable, skipped = parted(images, unreadable)
+    return Extracted(store, readable, skipped, len(target.missing) - len(unreadable), precision)
 
 
-def open_store(base: Base, engine: str, precision: str, view: str = "plain") -> FeatureStore:
-    """The store of one base, engine, precision and view. The engines agree only nearly, so they share no store."""
-    about = {**base.description(), "engine": engine, "precision": precision, "view": view}
+def open_store(base: Base, engine: str, precision: str, view: View = PLAIN, dtype: str = "float32") -> FeatureStore:
+    """The store of one base, engine, precision, view and dtype.
+
+    The engines agree only nearly, so they share no store.
+
+    Raises:
+        InputError: no such dtype, or the cache cannot be written.
+    """
+    kind = checked_dtype(dtype)
+    about = {**base.description(), "engine": engine, "precision": precision, "view": view.name}
+    if kind != "float32":
+        about["dtype"] = kind  # what was stored before there was a choice keeps its key
     key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-    return FeatureStore.for_key(key, {"backbone": base.spelling, **about})
+    words = {} if view.name == PLAIN.name or view.augmentation is None else {"augmentation": view.augmentation.label}
+    return FeatureStore.for_key(key, {"backbone": base.spelling, **about, **words}, kind)
 
 
-def _fill(store: FeatureStore, images: list[LabelledImage], base: Base, engine: Engine) -> dict[str, str]:
-    """Writes shards for the images; gives the reasons of those that could not be read, by hash."""
-    unreadable: dict[str, str] = {}
-    size = (base.height, base.width)
+def fill_missing(
+    targets: Sequence[Target], images: Sequence[LabelledImage], base: Base, engine: str | Engine, precision: str
+) -> dict[str, str]:
+    """Computes what is missing in stores of one base, if the disk has room; gives why images cannot be read, by hash.
 
-    def decode(image: LabelledImage) -> Pixels | UnreadableImageError:
-        try:
-            return read_image(_unchanged(image), size)
-        except UnreadableImageError as error:
-            return error
-
-    with (
-        progress("Features", len(images)) as advance,
-        ThreadPoolExecutor(_threads(), thread_name_prefix="decode") as pool,
-        closing(_in_order(pool, decode, images)) as decoded,
-    ):
-        for _ in range(0, len(images), SHARD):
-            hashes: list[str] = []
-
-            def readable(hashes: list[str] = hashes) -> Iterator[Pixels]:
-                for image, pixels in islice(decoded, SHARD):
-                    advance(1)
-                    if isinstance(pixels, UnreadableImageError):
-                        unreadable[image.sha256] = str(pixels)
-                    else:
-                        hashes.append(image.sha256)
-                        yield pixels
-
-            features = engine.run(readable())
-            if hashes:
-                store.write(hashes, features)
-    return unreadable
+    The engine is opened only where something is missing.
+    """
+    targets = [target for target in targets if target.missing]
+    if not targets:
+        return {}
+    opened = open_engine(engine, base, precision) if isinstance(engine, str) else engine
+    rows = sum(len(target.missing) for target in targets)
+    check_disk(bytes_needed(rows, 1, opened.shape, targets[0].store.dtype))
+    return fill(targets, images, (base.height, base.width), opened)
 
 
-def _unchanged(image: LabelledImage) -> bytes | Pixels | Path:
-    """What `read_image` is to read, only if it is still what the hash was taken of: the hash names the features."""
-    if not isinstance(image.source, Path):
-        return image.source
+def parted(
+    images: Sequence[LabelledImage], unreadable: Mapping[str, str]
+) -> tuple[tuple[LabelledImage, ...], tuple[SkippedFile, ...]]:
+    """The images that can be read, in their order, and the others with the reason, which is known by hash."""
+    skipped = [SkippedFile(image.name, unreadable[image.sha256]) for image in images if image.sha256 in unreadable]
+    return tuple(image for image in images if image.sha256 not in unreadable), tuple(skipped)
+
+
+def rows_of(store: FeatureStore, images: Sequence[LabelledImage]) -> Features:
+    """The images' rows in a store, (len(images), *shape).
+
+    Raises:
+        InputError: some have gone since they were computed.
+    """
     try:
-        content = image.source.read_bytes()
-    except OSError:
-        return image.source  # read_image has the words for it
-    if hashlib.sha256(content).hexdigest() != image.sha256:
-        raise UnreadableImageError("its content changed after it was found")
-    return content
-
-
-def _threads() -> int:
-    return max(2, os.cpu_count() or 2)
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, work: Callable[[Any], Any], items: Iterable[LabelledImage]
-) -> Generator[tuple[LabelledImage, Any]]:
-    """Like `pool.map`, but never more than `_AHEAD` results wait, and Ctrl-C drops what has not begun."""
-    waiting: deque[tuple[LabelledImage, Future[Any]]] = deque()
-    iterator = iter(items)
-    try:
-        while True:
-            for item in islice(iterator, _AHEAD - len(waiting)):
-                waiting.append((item, pool.submit(work, item)))
-            if not waiting:
-                return
-            item, future = waiting.popleft()
-            yield item, future.result()
-    finally:
-        for _, future in waiting:
-            future.cancel()
+        return store.read([image.sha256 for image in images])
+    except KeyError as error:
+        raise InputError(
+            "Features that were in the cache are no longer there.",
+            received=str(error.args[0]),
+            hint="run the same command again: what is missing is computed anew",
+        ) from error

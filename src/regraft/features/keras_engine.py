@@ -49,12 +49,12 @@ class KerasEngine:
                 hint="leave --engine keras out: the openvino engine is the one for this backend",
             )
         self._model = base_model(base)
+        self.shape: tuple[int, ...] = tuple(int(length) for length in self._model.output_shape[1:])
 
     def run(self, images: Iterable[Pixels]) -> npt.NDArray[np.float32]:
-        """Gives the features of images in their order, (n, features) float32."""
-        width = int(self._model.output_shape[-1])
+        """Gives the features of images in their order, (n, *shape) float32."""
         batches = [np.asarray(self._model.predict_on_batch(batch)) for batch in _stacked(images)]
-        return np.concatenate(batches).astype(np.float32) if batches else np.empty((0, width), np.float32)
+        return np.concatenate(batches).astype(np.float32) if batches else np.empty((0, *self.shape), np.float32)
 
 
 def _stacked(images: Iterable[Pixels]) -> Iterator[Pixels]:

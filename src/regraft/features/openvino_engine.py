@@ -50,10 +50,11 @@ class OpenVINOEngine:
         # Twice as many requests as OpenVINO works on at once: the next image waits beside the one in work.
         count = 2 * self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         self._requests = [self._compiled.create_infer_request() for _ in range(count)]
-        self.width = int(self._compiled.outputs[0].get_partial_shape()[1].get_length())
+        shape = list(self._compiled.outputs[0].get_partial_shape())
+        self.shape: tuple[int, ...] = tuple(int(length.get_length()) for length in shape[1:])
 
     def run(self, images: Iterable[Pixels]) -> npt.NDArray[np.float32]:
-        """Gives the features of images in their order, (n, features) float32."""
+        """Gives the features of images in their order, (n, *shape) float32."""
         # A ring of requests and no Python callbacks: a callback's thread wants the interpreter's lock, and whoever
         # drops the compiled model meanwhile, holding that lock, waits for the thread for ever.
         free = deque(self._requests)
@@ -76,7 +77,7 @@ class OpenVINOEngine:
         finally:
             while busy:
                 finish_oldest()
-        return np.stack(results) if results else np.empty((0, self.width), np.float32)
+        return np.stack(results) if results else np.empty((0, *self.shape), np.float32)
 
 
 def resolve_precision(precision: str) -> Precision:

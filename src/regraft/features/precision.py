@@ -48,6 +48,7 @@ def bf16_error(base: Base) -> float:
 
     views = _views(base.height, base.width)
     exact, rough = (OpenVINOEngine(graph, precision).run(views) for precision in ("f32", "bf16"))
+    exact, rough = (features.reshape(len(views), -1) for features in (exact, rough))  # a map is a long vector here
     norms = np.maximum(np.linalg.norm(exact, axis=1), np.finfo(np.float32).tiny)
     median = float(np.median(np.linalg.norm(rough - exact, axis=1) / norms))
     write_text(kept, json.dumps({"median": median}))

@@ -21,7 +21,8 @@ class CacheEntry:
 
     Attributes:
         kind: `features`, `graph`, `weights`, `dataset`, or `unfinished`: what a process left that was killed.
-        what: the backbone, and for features the precision; the name of a file or data set.
+        what: the backbone, up to which layer where it is cut at one, and for features the precision, and the view
+            where it is not the plain one; the name of a file or data set.
         path: the folder or file.
         size: bytes on disk.
         images: rows of features; 0 for the other kinds.
@@ -101,12 +102,22 @@ def _features(folder: Path) -> CacheEntry:
     about = _read_json(folder / "store.json")
     return CacheEntry(
         "features",
-        f"{about.get('backbone', '?')}, {about.get('precision', '?')}",
+        _what(about),
         folder,
         _size(folder),
         sum(_rows(shard) for shard in FeatureStore(folder).shards()),
         _days_since(folder / "store.json"),
     )
+
+
+def _base(about: dict[str, object]) -> str:
+    cut = about.get("cut", "pooling")
+    return f"{about.get('backbone', '?')}{'' if cut in ('pooling', 'last') else f' up to {cut}'}"
+
+
+def _what(about: dict[str, object]) -> str:
+    view = about.get("view", "plain")
+    return f"{_base(about)}, {about.get('precision', '?')}{'' if view == 'plain' else f', view {view}'}"
 
 
 def _rows(shard: Path) -> int:
@@ -121,9 +132,7 @@ def _rows(shard: Path) -> int:
 
 def _graph(folder: Path) -> CacheEntry:
     about = _read_json(folder / "base.json")
-    return CacheEntry(
-        "graph", str(about.get("backbone", "?")), folder, _size(folder), 0, _days_since(folder / "base.json")
-    )
+    return CacheEntry("graph", _base(about), folder, _size(folder), 0, _days_since(folder / "base.json"))
 
 
 def _read_json(path: Path) -> dict[str, object]:
