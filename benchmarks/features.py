@@ -1,6 +1,10 @@
 """Folder to features, decoding included: regraft against Keras' `image_dataset_from_directory` and `predict`.
 
 python benchmarks/features.py --images FOLDER [--backbone EfficientNetLite0 --backbone MobileNetV2] [--repeats 3]
+    [--random] [--count N]
+
+`--random` takes random weights, for networks whose own are not at hand: the speed is the same, there is no accuracy.
+`--count` takes the first images of each class only.
 
 Both start from files and end with features (ours on disk as well); building the network and compiling it happen
 before, for both. The accuracy is that of a scikit-learn logistic regression, 5-fold, the same folds for every row.
@@ -11,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +31,51 @@ def main() -> None:
     parser.add_argument("--images", type=Path)
     parser.add_argument("--backbone", action="append")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--random", action="store_true")
+    parser.add_argument("--count", type=int)
     options = parser.parse_args()
     folder = image_folder(parser)
     print(f"# {machine()}")
     print("backbone            way              images/s   ratio   5-fold accuracy")
     for backbone in options.backbone or ["EfficientNetLite0", "MobileNetV2"]:
-        compare(backbone, folder, options.repeats)
+        with tempfile.TemporaryDirectory() as scratch:
+            weights = random_weights(backbone, Path(scratch)) if options.random else None
+            images = first_images(folder, options.count, Path(scratch)) if options.count else folder
+            compare(backbone, images, options.repeats, weights)
 
 
-def compare(backbone: str, folder: Path, repeats: int) -> None:
+def random_weights(backbone: str, scratch: Path) -> Path:
+    """A weight file as Keras initialises the network."""
+    from regraft.backbones.names import parse_backbone
+    from regraft.backbones.networks import build_network
+
+    path = scratch / "random.weights.h5"
+    build_network(parse_backbone(backbone), weights=None).save_weights(path)
+    return path
+
+
+def first_images(folder: Path, count: int, scratch: Path) -> Path:
+    """The first so many images of each class, as links."""
+    for group in sorted(path for path in folder.iterdir() if path.is_dir()):
+        (scratch / "images" / group.name).mkdir(parents=True)
+        for image in sorted(group.iterdir())[:count]:
+            (scratch / "images" / group.name / image.name).symlink_to(image.resolve())
+    return scratch / "images"
+
+
+def compare(backbone: str, folder: Path, repeats: int, weights: Path | None) -> None:
     from regraft.backbones.base import open_base
     from regraft.features.engines import open_engine
     from regraft.features.extraction import extract
+    from regraft.features.openvino_engine import resolve_precision
     from regraft.images.folders import scan_folder
 
-    base = open_base(backbone)
+    base = open_base(backbone, weights=weights)
     kept: dict[str, Any] = {}
     keras_model = floating_point_model(base)
 
-    engines = {precision: open_engine("openvino", base, precision) for precision in ("f32", "bf16")}
+    precisions = dict.fromkeys(("f32", resolve_precision("auto")))  # bf16 too, where the processor has it
+    engines = {precision: open_engine("openvino", base, precision) for precision in precisions}
 
     def ours(precision: str) -> None:
         with tempfile.TemporaryDirectory() as cache:
@@ -59,7 +90,7 @@ def compare(backbone: str, folder: Path, repeats: int) -> None:
         )
         kept["keras"] = keras_model.predict(files, verbose=0)
 
-    works = {"keras": keras_way, "f32": lambda: ours("f32"), "bf16": lambda: ours("bf16")}
+    works = {"keras": keras_way, **{precision: partial(ours, precision) for precision in precisions}}
     interleaved(works, 1)  # compiles everything
     seconds = interleaved(works, repeats)
     collection = scan_folder(folder)
@@ -68,7 +99,7 @@ def compare(backbone: str, folder: Path, repeats: int) -> None:
         title = "Keras predict" if name == "keras" else f"regraft {name}"
         print(
             f"{backbone:<19} {title:<15} {len(labels) / seconds[name]:>9.0f}  {seconds['keras'] / seconds[name]:>5.1f}×"
-            f"  {100 * five_fold(kept[name], labels):>13.1f} %",
+            + (f"  {100 * five_fold(kept[name], labels):>13.1f} %" if weights is None else ""),
             flush=True,
         )
 

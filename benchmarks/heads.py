@@ -1,16 +1,19 @@
 """Nine heads trained at once against nine `keras.Model.fit` on TensorFlow: same features, settings, epochs, batch size.
 
     python benchmarks/heads.py
+    python benchmarks/heads.py --hidden 128 --epochs 10
     python benchmarks/heads.py --features features.npy --labels labels.npy
 
-Both sides run in one process, one after the other, `--repeats` times; medians and their ratio are printed. Keras gets a
-run that is not counted first, and its models are built and compiled outside the clock.
+The first row is of linear heads, the second of heads with hidden layers (`--hidden 128,64`; `--hidden none` leaves it
+out). Both sides run in one process, one after the other, `--repeats` times; medians and their ratio are printed. Keras
+gets a run that is not counted first, and its models are built and compiled outside the clock.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +44,9 @@ def keras_models(settings: list[HeadSettings], width: int, classes: int) -> list
 
     models = []
     for setting in settings:
-        model = keras.Sequential([keras.layers.Input((width,)), keras.layers.Dense(classes, activation="softmax")])
+        hidden = [keras.layers.Dense(units, activation=setting.hidden_activation) for units in setting.hidden]
+        layers = [keras.layers.Input((width,)), *hidden, keras.layers.Dense(classes, activation="softmax")]
+        model = keras.Sequential(layers)
         optimizer = keras.optimizers.SGD(setting.learning_rate, momentum=setting.momentum, nesterov=setting.nesterov)
         model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
         models.append(model)
@@ -52,6 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--features", type=Path, help="(N, D) float32, .npy; default: synthetic 600 x 1280")
     parser.add_argument("--labels", type=Path, help="(N,) class indices, .npy")
+    parser.add_argument("--hidden", default="128", help="units of the hidden layers, such as 128,64, or none")
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
@@ -69,8 +75,6 @@ def main() -> None:
     if arguments.features:
         features, labels = features[held:], labels[held:]
     classes, epochs = int(labels.max()) + 1, arguments.epochs
-    scale = rms_norm(features)
-    scaled, scaled_validation = features / np.float32(scale), (validation[0] / np.float32(scale), validation[1])
 
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -78,17 +82,35 @@ def main() -> None:
     print(
         f"{len(SETTINGS)} settings, {epochs} epochs, {len(features)} x {features.shape[1]} features, {classes} classes"
     )
-    keras_models(SETTINGS[:1], features.shape[1], classes)[0].fit(
+    layers = () if arguments.hidden == "none" else tuple(map(int, arguments.hidden.split(",")))
+    deep = [replace(setting, learning_rate=setting.learning_rate / 10, hidden=layers) for setting in SETTINGS]
+    for name, settings in {"linear": SETTINGS, **({f"hidden {arguments.hidden}": deep} if layers else {})}.items():
+        compare(name, settings, (features, labels), validation, epochs, arguments.repeats)
+
+
+def compare(
+    name: str,
+    settings: list[HeadSettings],
+    data: tuple[Any, Any],
+    validation: tuple[Any, Any],
+    epochs: int,
+    repeats: int,
+) -> None:
+    """Times both sides and prints a row."""
+    (features, labels), classes = data, int(data[1].max()) + 1
+    scale = rms_norm(features)
+    scaled, scaled_validation = features / np.float32(scale), (validation[0] / np.float32(scale), validation[1])
+    keras_models(settings[:1], features.shape[1], classes)[0].fit(
         scaled, labels, batch_size=BATCH_SIZE, epochs=1, validation_data=scaled_validation, verbose=0
     )
-    rounds = iter([keras_models(SETTINGS, features.shape[1], classes) for _ in range(arguments.repeats)])
+    rounds = iter([keras_models(settings, features.shape[1], classes) for _ in range(repeats)])
     lowest: dict[str, float] = {}
 
     def at_once() -> None:
         trained = train_heads(
             features,
             labels,
-            SETTINGS,
+            settings,
             classes=classes,
             epochs=epochs,
             order_seed=0,
@@ -107,11 +129,12 @@ def main() -> None:
         ]
         lowest["keras"] = float(np.nanmin([history["val_loss"] for history in histories]))
 
-    seconds = interleaved({"here": at_once, "keras": one_by_one}, arguments.repeats)
-    print(f"lowest validation loss: {lowest['here']:.4f} here, {lowest['keras']:.4f} with Keras")
+    seconds = interleaved({"here": at_once, "keras": one_by_one}, repeats)
     print(
-        f"median of {arguments.repeats}: heads at once {seconds['here']:.3f} s, nine keras.Model.fit "
-        f"{seconds['keras']:.2f} s, ratio {seconds['keras'] / seconds['here']:.0f}x"
+        f"{name:<12} median of {repeats}: heads at once {seconds['here']:.3f} s, nine keras.Model.fit "
+        f"{seconds['keras']:.2f} s, ratio {seconds['keras'] / seconds['here']:.0f}x; lowest validation loss "
+        f"{lowest['here']:.4f} here, {lowest['keras']:.4f} with Keras",
+        flush=True,
     )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from regraft.studies.declaration import Study
     from regraft.studies.flower_study import FlowerStudy
     from regraft.studies.folder import StudyFolder
+    from regraft.training.rate_range import RateRange
 
 
 def train(
@@ -58,13 +59,95 @@ def run_config(
     output: Path | None = None,
     *,
     resume: Path | None = None,
+    like: RunFolder | None = None,
     on_measured: Callable[[RunFolder, dict[str, Any]], object] | None = None,
+    tell: Callable[[str], object] | None = None,
 ) -> RunFolder:
     """Trains from a whole config and writes the report: `regraft train`."""
     from regraft.reports.page import write_report
     from regraft.runs.pipeline import train as run_pipeline
 
-    return run_pipeline(config, output, resume=resume, on_measured=on_measured, report=write_report)
+    return run_pipeline(
+        config, output, resume=resume, like=like, on_measured=on_measured, report=write_report, tell=tell
+    )
+
+
+def finetune(
+    run: str | Path,
+    *,
+    output: str | Path | None = None,
+    settings: dict[str, dict[str, Any]] | None = None,
+) -> RunFolder:
+    """Fine-tunes a finished run into a new one: the same images, splits and heads, and the last blocks trained as well.
+
+    Args:
+        run: the run folder; it is left as it is.
+        output: the new run folder; `RUN-finetuned`, or the next free name after it, where None.
+        settings: the sections `finetune` and `augmentation` of `config.toml`:
+            `{"finetune": {"blocks": 3, "learning_rate": 1e-4}, "augmentation": {"views": 4}}`.
+
+    Raises:
+        InputError: says what was expected, what was received and what to do.
+    """
+    return finetune_run(run, Path(output) if output is not None else None, settings or {})
+
+
+def finetune_run(
+    run: str | Path,
+    output: Path | None,
+    settings: dict[str, dict[str, Any]],
+    *,
+    on_measured: Callable[[RunFolder, dict[str, Any]], object] | None = None,
+    tell: Callable[[str], object] | None = None,
+) -> RunFolder:
+    """`finetune` with what the command line adds: told of the numbers as soon as they are there, and of sizes."""
+    source = RunFolder(run)
+    config = _finetuned_config(source, settings)
+    return run_config(config, output, like=source, on_measured=on_measured, tell=tell)
+
+
+def find_learning_rate(
+    run: str | Path,
+    figure: str | Path | None = None,
+    settings: dict[str, Any] | None = None,
+    *,
+    lowest: float = 1e-6,
+    highest: float = 1.0,
+    steps: int = 100,
+    tell: Callable[[str], object] | None = None,
+) -> RateRange:
+    """Tests which learning rates suit the fine-tuning of a run; the run is left as it is.
+
+    Args:
+        run: a finished run folder.
+        figure: a file to draw the losses into: .svg, .png or .pdf.
+        settings: the section `finetune` of `config.toml`.
+        lowest, highest, steps: of the rates that are tried.
+        tell: told how much room the activations take.
+
+    Returns:
+        `.rates`, `.losses`, `.smoothed` and `.suggested`.
+    """
+    from regraft.reports.rate_range_figure import check_suffix, write_rate_range
+    from regraft.runs.rate_finding import find_rate
+
+    if figure is not None:
+        check_suffix(Path(figure))
+    source = RunFolder(run)
+    config = _finetuned_config(source, {"finetune": settings or {}})
+    found = find_rate(source, config, lowest=lowest, highest=highest, steps=steps, tell=tell)
+    if figure is not None:
+        write_rate_range(found, Path(figure))
+    return found
+
+
+def _finetuned_config(run: RunFolder, settings: dict[str, dict[str, Any]]) -> TrainConfig:
+    """The config of a run, with fine-tuning."""
+    run.metrics()  # says what is wrong where it is no finished run
+    values = read_config(run.path / "config.toml")
+    values["finetune"] = {**values.get("finetune", {}), **settings.get("finetune", {})}
+    values["augmentation"] = {**values.get("augmentation", {}), **settings.get("augmentation", {})}
+    return make_config(values)
 
 
 def predict(run: str | Path, images: Sequence[str | Path]) -> list[dict[str, Any]]:

@@ -276,3 +276,40 @@ def test_a_place_that_cannot_be_written_is_explained(regraft: Callable, photos: 
     done = regraft("train", photos, "--output", tmp_path / "file" / "run", *FEW)
     assert done.code == 2
     assert "Traceback" not in done.err
+
+
+def test_heads_of_other_kinds(regraft: Callable, photos: Path, tmp_path: Path) -> None:
+    options = ("--hidden", "8,4", "--hidden", "none", "--hidden-activation", "tanh", "--dropout", "0.1")
+    more = ("--optimizer", "adam", "--label-smoothing", "0.1", "--class-weight", "balanced", "--sampling", "balanced")
+    done = regraft("train", photos, "--output", tmp_path / "run", "--json", *options, *more, *FEW)
+    assert done.code == 0, done.err
+    assert "Adam" in json.loads(done.out)["chosen"]["label"]
+    config = (tmp_path / "run" / "config.toml").read_text()
+    for line in ('class_weight = "balanced"', 'sampling = "balanced"', "dropout = [", "label_smoothing = ["):
+        assert line in config
+    rows = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
+    assert {(tuple(row.get("hidden", ())), row.get("hidden_activation")) for row in rows} >= {
+        ((8, 4), "tanh"),
+        ((), None),
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--hidden", "8,x"), "hidden layers cannot be read"),
+        (("--hidden", "8,0"), "There is no such head"),
+        (("--hidden-activation", "tanh"), "for heads with hidden layers"),
+        (("--optimizer", "adam", "--momentum", "0.9"), "Momentum is a setting of SGD"),
+        (("--dropout", "nan"), "dropout cannot be used"),
+        (("--sampling", "twice"), "sampling"),
+        (("--activation", "sigmoid", "--hidden", "8"), "two classes"),
+    ],
+)
+def test_heads_that_cannot_be_are_refused(
+    regraft: Callable, photos: Path, tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    done = regraft("train", photos, "--output", tmp_path / "run", *options)
+    assert done.code == 2
+    assert said in done.err
+    assert not (tmp_path / "run").exists()

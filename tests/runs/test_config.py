@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from regraft.errors import InputError
 from regraft.runs.config import config_text, make_config, read_config
-from regraft.training.settings import default_grid
+from regraft.training.settings import default_grid, default_learning_rates
 
 RATES = st.lists(st.floats(1e-6, 10), min_size=1, max_size=3)
 
@@ -53,6 +54,56 @@ def test_axes_left_out_are_those_of_the_default_grid() -> None:
     assert {s.momentum for s in plain} == {0.0}
 
 
+HIDDEN = {
+    "a list of heads": ([[], [128], [128, 64]], [(), (128,), (128, 64)]),
+    "one head": ([128, 64], [(128, 64)]),
+    "one hidden layer": ([128], [(128,)]),
+    "the linear head": ([], [()]),
+    "the linear head in a list": ([[]], [()]),
+}
+
+
+@pytest.mark.parametrize("case", HIDDEN)
+def test_hidden_layers_are_those_of_one_head_or_a_list_of_heads(case: str, tmp_path: Path) -> None:
+    given, expected = HIDDEN[case]
+    values = {"images": {"source": "x"}, "head": {"hidden": given, "learning_rate": [0.1]}}
+    config = make_config(values)
+    assert [s.hidden for s in config.head_settings()] == expected
+    (tmp_path / "config.toml").write_text(config_text(config))
+    assert make_config(read_config(tmp_path / "config.toml")) == config
+
+
+def test_every_combination_is_tried_with_the_defaults_of_its_optimizer() -> None:
+    head = {"hidden": [[], [8]], "optimizer": ["sgd", "adamw"], "hidden_activation": ["tanh"], "dropout": [0.0, 0.5]}
+    settings = make_config({"images": {"source": "x"}, "head": head}).head_settings()
+    assert {(s.hidden, s.hidden_activation) for s in settings} == {((), "relu"), ((8,), "tanh")}
+    assert {(s.optimizer, s.momentum, s.nesterov, s.weight_decay) for s in settings} == {
+        ("sgd", 0.9, True, 0.0),
+        ("adamw", 0.0, False, 0.004),
+    }
+    for shape in ((), (8,)):
+        for optimizer in ("sgd", "adamw"):
+            rates = [s.learning_rate for s in settings if (s.hidden, s.optimizer, s.dropout) == (shape, optimizer, 0.5)]
+            assert tuple(rates) == default_learning_rates(optimizer, shape)  # type: ignore[arg-type]
+
+
+def test_a_momentum_is_for_sgd() -> None:
+    head = {"optimizer": ["sgd", "adam"], "momentum": [0.5], "learning_rate": [0.1]}
+    settings = make_config({"images": {"source": "x"}, "head": head}).head_settings()
+    assert [(s.optimizer, s.momentum) for s in settings] == [("sgd", 0.5), ("adam", 0.0)]
+    for wrong in ({"momentum": [0.5]}, {"nesterov": [True]}):
+        with pytest.raises(InputError, match="Momentum is a setting of SGD"):
+            make_config({"images": {"source": "x"}, "head": {"optimizer": ["adam"], **wrong}}).head_settings()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"hidden": [0]}, {"hidden": [[8], [-3]]}, {"dropout": [1.0]}, {"dropout": [math.nan]}]
+)
+def test_heads_that_cannot_be_are_refused(wrong: dict) -> None:
+    with pytest.raises(InputError, match=r"no such head|dropout cannot be used"):
+        make_config({"images": {"source": "x"}, "head": wrong}).head_settings()
+
+
 def test_repeats_are_seeds() -> None:
     config = make_config({"images": {"source": "x"}, "head": {"learning_rate": [1.0], "repeats": 3}, "seed": 4})
     assert [s.seed for s in config.head_settings()] == [4, 5, 6]
@@ -66,6 +117,13 @@ def test_repeats_are_seeds() -> None:
         {"images": {"source": "x", "test": 1.5}},
         {"images": {"source": "x"}, "head": {"epochs": 0}},
         {"images": {"source": "x"}, "head": {"activation": "tanh"}},
+        {"images": {"source": "x"}, "head": {"hidden": [1.5]}},
+        {"images": {"source": "x"}, "head": {"hidden": ["128"]}},
+        {"images": {"source": "x"}, "head": {"hidden": 128}},
+        {"images": {"source": "x"}, "head": {"hidden_activation": ["softplus"]}},
+        {"images": {"source": "x"}, "head": {"optimizer": ["lamb"]}},
+        {"images": {"source": "x"}, "head": {"class_weight": "heavy"}},
+        {"images": {"source": "x"}, "head": {"sampling": "twice"}},
         {"images": {"source": "x"}, "backbone": {"engine": "steam"}},
         {"images": {"source": "x"}, "seed": -1},
         {"images": {"source": "x", "folds": 1}},

@@ -30,7 +30,10 @@ def assert_same(first: TrainedHeads, second: TrainedHeads) -> None:
     for name, value in vars(first).items():
         if name == "seconds":
             continue
-        if isinstance(value, np.ndarray):
+        if name in ("weights", "best_weights"):
+            pairs = zip(value, getattr(second, name), strict=True)
+            assert all(np.array_equal(one.flat(), other.flat()) for one, other in pairs), name
+        elif isinstance(value, np.ndarray):
             np.testing.assert_array_equal(value, getattr(second, name), name)
         else:
             assert value == getattr(second, name), name
@@ -101,9 +104,30 @@ def test_standard_training_gets_the_same_images_in_place_of_their_features(
         "batch_size": 7,
         "activation": "softmax",
         "order_seed": 4,
+        "class_weight": None,
+        "sampling": "plain",
         "scale": rms_norm(data.features[train]),
         "settings": SETTINGS,
         "epochs": 3,
         "progress": None,
     }
     assert calls[1][1]["validation"] is None
+
+
+def test_classes_are_balanced_over_the_images_trained_on(made_data: MakeData) -> None:
+    config = config_for(class_weight="balanced", sampling="balanced")
+    data = made_data(config)
+    rows = np.concatenate([np.flatnonzero(data.labels == 0), np.flatnonzero(data.labels == 1)[:5]])
+    expected = train_heads(
+        data.features[rows],
+        data.labels[rows],
+        SETTINGS,
+        classes=2,
+        epochs=3,
+        order_seed=4,
+        batch_size=7,
+        class_weight=[45 / 80, 45 / 10],
+        sampling="balanced",
+        scale=rms_norm(data.features[data.rows("train")]),
+    )
+    assert_same(fit_heads(data, config, rows, None, settings=SETTINGS, epochs=3), expected)

@@ -28,19 +28,19 @@ def test_any_skipped_files_come_back(tmp_path_factory: pytest.TempPathFactory, f
 
 
 def test_a_new_folder_is_made_and_a_used_one_refused(tmp_path: Path) -> None:
-    run = create_run_folder(tmp_path / "a" / "b", "name")
+    run = create_run_folder(tmp_path / "a" / "b", Path("name"))
     assert run.path.is_dir()
-    assert create_run_folder(run.path, "name").path == run.path  # still empty
+    assert create_run_folder(run.path, Path("name")).path == run.path  # still empty
     (run.path / "file").touch()
     with pytest.raises(InputError, match="exists already"):
-        create_run_folder(run.path, "name")
+        create_run_folder(run.path, Path("name"))
     with pytest.raises(InputError, match="a file"):
-        create_run_folder(run.path / "file", "name")
+        create_run_folder(run.path / "file", Path("name"))
 
 
 def test_free_names_are_counted_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    names = [create_run_folder(None, "photos").path.name for _ in range(3)]
+    names = [create_run_folder(None, Path("runs/photos")).path.name for _ in range(3)]
     assert names == ["photos", "photos-2", "photos-3"]
 
 

@@ -19,7 +19,8 @@ from regraft.images.folders import scan_folder
 from regraft.runs import pipeline
 from regraft.runs.config import make_config
 from regraft.runs.folder import RunFolder
-from regraft.training.heads import head_probabilities
+from regraft.runs.prediction import Predictor
+from regraft.training.heads import HeadWeights, head_probabilities
 
 FEW_EPOCHS = {"head": {"epochs": 20}}
 
@@ -141,13 +142,15 @@ def test_the_saved_model_agrees_with_the_run_in_plain_keras(run: RunFolder, phot
 
 
 def test_the_saved_model_agrees_on_real_flowers(real_data: Path, tmp_path: Path) -> None:
-    """Every flower, not only the test images: one in 200 of 180 images would be a matter of luck."""
+    """Images of every split, not only of test: more of them make one that differs less a matter of luck."""
     flowers = real_data / "small_flower_dataset"
-    images = scan_folder(flowers).images
+    images = scan_folder(flowers).images[::4]
     files = [image.source for image in images]
-    for precision, allowed in (("f32", 0), ("auto", len(images) // 200)):
+    for precision, allowed in (("f32", 0), ("auto", len(images) // 100)):
         run = train(flowers, output=tmp_path / precision, settings={"backbone": {"precision": precision}})
         head = run.head()
+        if precision == "auto" and head.precision == "f32":
+            break  # the processor computes in nothing less, and that has been checked
         features = extract(images, open_base(head.backbone), precision=precision).features()
         answers = head_probabilities(features, head.kernel, head.bias).argmax(axis=1)
         assert (predict_elsewhere(run, files).argmax(axis=1) != answers).sum() <= allowed
@@ -177,6 +180,31 @@ def test_standard_training_through_keras_agrees(run: RunFolder, photos: Path, tm
     assert np.abs(accelerated.head().kernel - standard.head().kernel).max() < 2e-3
     for split in ("validation", "test"):
         assert accelerated.metrics()[split]["accuracy"] == standard.metrics()[split]["accuracy"]
+
+
+def test_a_head_with_hidden_layers_is_saved_joined_and_predicts(photos: Path, tmp_path: Path) -> None:
+    head = {
+        "epochs": 8,
+        "hidden": [[], [8, 6]],
+        "dropout": [0.2],
+        "optimizer": ["adam"],
+        "learning_rate": [0.01],
+        "label_smoothing": [0.1],
+        "class_weight": "balanced",
+        "sampling": "balanced",
+    }
+    run = run_config(config_for(photos, head=head), tmp_path / "run")
+    chosen, saved = run.metrics()["chosen"], run.head()
+    assert chosen["heads"] == 2
+    assert list(saved.weights.hidden) == chosen.get("hidden", [])
+    assert saved.dropout == chosen["dropout"] == 0.2
+    assert run.metrics()["model"]["images_compared"] > 0
+    assert {tuple(row.get("hidden", ())) for row in run.history()} == {(), (8, 6)}
+    rows = [row for row in run.table("predictions").to_pylist() if row["split"] == "test"]
+    answers, _ = Predictor(run).predict([photos / row["image"] for row in rows])
+    for row, answer in zip(rows, answers, strict=True):
+        assert answer.probability == pytest.approx(row["probability"], abs=0.02)
+    assert "Adam" in run.report.read_text()
 
 
 def test_two_classes_with_one_sigmoid_unit(photos: Path, tmp_path: Path) -> None:
@@ -220,7 +248,7 @@ def test_a_stopped_run_is_resumed_and_gives_the_same(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "_save_joined", stop)
+        patch.setattr(pipeline, "save_joined", stop)
         with pytest.raises(KeyboardInterrupt):
             run_config(run.config(), tmp_path / "stopped")
     stopped = RunFolder(tmp_path / "stopped")
@@ -233,14 +261,15 @@ def test_a_stopped_run_is_resumed_and_gives_the_same(
 
 
 def test_a_model_that_disagrees_is_never_saved(run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import regraft.training.joining as joining
+    import regraft.runs.saving as saving
 
-    original = joining.join
+    original = saving.join
 
-    def turned_round(base: Any, kernel: Any, bias: Any, activation: str) -> Any:
-        return original(base, kernel[:, ::-1].copy(), bias, activation)
+    def turned_round(base: Any, weights: HeadWeights, activation: str, **options: Any) -> Any:
+        turned = HeadWeights.linear(weights.kernel[:, ::-1].copy(), weights.bias)
+        return original(base, turned, activation, **options)
 
-    monkeypatch.setattr(joining, "join", turned_round)
+    monkeypatch.setattr(saving, "join", turned_round)
     with pytest.raises(RegraftError, match="does not agree"):
         run_config(run.config(), tmp_path / "wrong")
     assert not (tmp_path / "wrong" / "model.keras").exists()

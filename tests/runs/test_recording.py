@@ -129,9 +129,21 @@ def test_the_setting_that_was_chosen(data: RunData) -> None:
     }
 
 
+def test_a_chosen_head_with_hidden_layers(data: RunData, tmp_path: Path) -> None:
+    setting = HeadSettings(0.01, optimizer="adam", hidden=(4, 3), dropout=0.1)
+    trained = fitted(data, [setting])
+    facts = chosen_facts(trained, 0)
+    assert facts["label"] == "lr 0.01, Adam, hidden 4-3, dropout 0.1"
+    assert facts.items() >= {"hidden": [4, 3], "hidden_activation": "relu", "dropout": 0.1, "optimizer": "adam"}.items()
+    write_head(RunFolder(tmp_path), CONFIG, data, trained.weights[0], setting)
+    head = RunFolder(tmp_path).head()
+    np.testing.assert_array_equal(head.weights.flat(), trained.weights[0].flat())
+    assert head.dropout == 0.1
+
+
 def test_a_head_comes_back(data: RunData, tmp_path: Path) -> None:
     trained = fitted(data)
-    write_head(RunFolder(tmp_path), CONFIG, data, trained.kernel[0], trained.bias[0])
+    write_head(RunFolder(tmp_path), CONFIG, data, trained.weights[0], trained.settings[0])
     head = RunFolder(tmp_path).head()
     np.testing.assert_array_equal(head.kernel, trained.kernel[0])
     np.testing.assert_array_equal(head.bias, trained.bias[0])

@@ -49,7 +49,7 @@ def leave_out_the_model(patch: pytest.MonkeyPatch) -> None:
         run.model.write_bytes(b"a model")
         return {}
 
-    patch.setattr("regraft.runs.pipeline._save_joined", instead)
+    patch.setattr("regraft.runs.pipeline.save_joined", instead)
 
 
 def write_page(run: RunFolder, images: dict[str, LabelledImage]) -> None:

@@ -16,6 +16,7 @@ from regraft.runs.folder import RunFolder
 from regraft.runs.head import SavedHead
 from regraft.studies.agreement import Agreement, compare_ways, pairs_of
 from regraft.studies.results import Results
+from regraft.training.weights import HeadWeights
 
 AXES = {"head.momentum": (0.5, 0.9), "head.standard": (True, False)}
 EPOCHS = 4
@@ -25,7 +26,7 @@ def write_run(path: Path, kernel: float, bias: float, splits: str = "tv") -> Non
     """A head of one weight that is told, and the images it was trained on."""
     run = RunFolder(path)
     weights = np.array([[0.5, kernel]], np.float32), np.array([0.1, bias], np.float32)
-    run.write_head(SavedHead(*weights, "softmax", "made up", "0" * 64, (8, 8), "f32"))
+    run.write_head(SavedHead(HeadWeights.linear(*weights), "softmax", "made up", "0" * 64, (8, 8), "f32"))
     names = {"t": "train", "v": "validation"}
     images = [
         LabelledImage(str(n), "a", hashlib.sha256(bytes([n])).hexdigest(), Path(str(n))) for n in range(len(splits))

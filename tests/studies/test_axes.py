@@ -47,6 +47,14 @@ def test_values_go_where_their_names_say_and_the_config_stays() -> None:
         ("head.nesterov", False, (False,)),
         ("head.weight_decay", 0, (0.0,)),
         ("head.learning_rate", [0.3, 0.1], (0.3, 0.1)),
+        ("head.hidden", [], ((),)),
+        ("head.hidden", [128], ((128,),)),
+        ("head.hidden", [128, 64], ((128, 64),)),
+        ("head.hidden_activation", "tanh", ("tanh",)),
+        ("head.dropout", 0.1, (0.1,)),
+        ("head.optimizer", "adam", ("adam",)),
+        ("head.label_smoothing", 0.1, (0.1,)),
+        ("head.class_weight", "balanced", "balanced"),
         ("head.epochs", 7, 7),
         ("head.scale_features", False, False),
     ],
@@ -70,3 +78,8 @@ def test_what_people_call_them() -> None:
     assert values_label({"head.learning_rate": 0.01, "head.momentum": 0.9}) == "learning rate 0.01, momentum 0.9"
     assert values_label({"images.classes": ["a", "b"]}) == "classes a, b"
     assert values_label({}) == "as configured"
+    assert [values_label({"head.hidden": shape}) for shape in ([], [128], [128, 64])] == [
+        "hidden layers none",
+        "hidden layers 128",
+        "hidden layers 128-64",
+    ]

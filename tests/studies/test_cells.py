@@ -313,3 +313,26 @@ def test_the_data_of_a_cell_is_that_of_a_run(photos: Path, tmp_path: Path) -> No
     assert len(data.images) == 60
     assert data.base.preprocessing.name == "0 to 1"
     np.testing.assert_array_equal(data.features, load_data(data.collection, data.base, config).features)
+
+
+def test_heads_of_all_kinds_are_trained_at_once_and_what_they_share_apart(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vary = {"head": {"hidden": [[], [4], [4, 3]], "optimizer": ["sgd", "adam"], "class_weight": ["none", "balanced"]}}
+    study = photo_study(photos, vary, seeds=1, head={"learning_rate": [0.01], "dropout": [0.1], "momentum": None})
+    together: list[list[Any]] = []
+    original = cells_module.fit_heads
+
+    def watched(*arguments: Any, settings: Any, **options: Any) -> Any:
+        together.append([(s.hidden, s.optimizer, s.dropout) for s in settings])
+        return original(*arguments, settings=settings, **options)
+
+    monkeypatch.setattr(cells_module, "fit_heads", watched)
+    cells, results = train_study(study, tmp_path)
+    kinds = [(shape, name, 0.1) for shape in ((), (4,), (4, 3)) for name in ("sgd", "adam")]
+    assert together == [kinds, kinds]
+    assert np.isfinite(results.accuracy).all()
+    for cell in cells:
+        assert cell.run.head().weights.hidden == tuple(cell.setting.values["head.hidden"])
+        rows = cell.run.history()
+        assert {tuple(row.get("hidden", ())) for row in rows} == {tuple(cell.setting.values["head.hidden"])}

@@ -143,7 +143,7 @@ def test_a_study_that_was_killed_goes_on(photos: Path, tmp_path: Path, monkeypat
         def stop(*_: object) -> None:
             raise KeyboardInterrupt
 
-        patch.setattr("regraft.runs.pipeline._save_joined", stop)
+        patch.setattr("regraft.runs.pipeline.save_joined", stop)
         with pytest.raises(KeyboardInterrupt):
             run_grid(study, tmp_path / "killed", report_run=write_page)
     killed = StudyFolder(tmp_path / "killed")

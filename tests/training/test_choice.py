@@ -7,13 +7,13 @@ import pytest
 
 from regraft.errors import InputError
 from regraft.training.choice import choose, refit
-from regraft.training.heads import TrainedHeads, head_probabilities, rms_norm, train_heads
+from regraft.training.heads import HeadWeights, TrainedHeads, head_probabilities, rms_norm, train_heads
 from regraft.training.settings import DEFAULT_EPOCHS, HeadSettings, default_grid, grid
 
 
 def trained_with(settings: list[HeadSettings], val_loss: list[list[float]], diverged: list[bool]) -> TrainedHeads:
     heads = len(settings)
-    empty = np.zeros((heads, 1, 2), np.float32)
+    empty = (HeadWeights.linear(np.zeros((1, 2), np.float32), np.zeros(2, np.float32)),) * heads
     losses = np.array(val_loss)
     return TrainedHeads(
         settings=tuple(settings),
@@ -22,10 +22,8 @@ def trained_with(settings: list[HeadSettings], val_loss: list[list[float]], dive
         order_seed=0,
         batch_size=32,
         scale=1.0,
-        kernel=empty,
-        bias=empty[:, 0],
-        best_kernel=empty,
-        best_bias=empty[:, 0],
+        weights=empty,
+        best_weights=empty,
         best_epoch=losses.argmin(axis=1) + 1,
         loss=losses,
         accuracy=losses,

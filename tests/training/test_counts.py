@@ -144,6 +144,12 @@ def test_selected_heads_are_those_heads_in_that_order() -> None:
     for name, value in vars(trained).items():
         if isinstance(value, np.ndarray):
             np.testing.assert_array_equal(getattr(chosen, name), value[[2, 0]], name)
+        elif name in ("weights", "best_weights"):
+            same = [
+                np.array_equal(kept.flat(), value[head].flat())
+                for kept, head in zip(getattr(chosen, name), [2, 0], strict=True)
+            ]
+            assert same == [True, True], name
         elif name != "settings":
             assert getattr(chosen, name) == value, name
     rows = chosen.history_rows()
@@ -158,5 +164,5 @@ def test_selected_heads_are_those_heads_in_that_order() -> None:
 def test_a_selected_head_cannot_change_the_others() -> None:
     trained = trained_on_blobs()
     before = trained.kernel.copy()
-    trained.select([0]).kernel[:] = 0
+    trained.select([0]).weights[0].kernel[:] = 0
     np.testing.assert_array_equal(trained.kernel, before)

@@ -13,8 +13,16 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from regraft.errors import InputError
-from regraft.training._stacked import StackedHeads, losses_and_probabilities, one_hot
-from regraft.training.heads import TrainedHeads, head_probabilities, initial_weights, rms_norm, train_heads
+from regraft.training._stacked import StackedHeads
+from regraft.training.heads import (
+    HeadWeights,
+    TrainedHeads,
+    balanced_class_weight,
+    head_probabilities,
+    initial_weights,
+    rms_norm,
+    train_heads,
+)
 from regraft.training.settings import HeadSettings, grid
 
 Data = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
@@ -192,17 +200,6 @@ def test_one_step_follows_the_gradient_found_by_finite_differences(outputs: int)
             assert moved[index] == pytest.approx((mean_loss(*up) - mean_loss(*down)) / 2e-5, abs=2e-6)
 
 
-@pytest.mark.parametrize("outputs", [1, 3])
-def test_losses_stay_finite_and_exact_for_logits_that_overflow_an_exponential(outputs: int) -> None:
-    logits = np.full((outputs, 1, 2), -200, np.float32)
-    logits[-1] = 300
-    labels = np.array([outputs - 1 or 1, 0])  # a certain and right answer, and a certain and wrong one
-    with np.errstate(over="ignore"):
-        losses = losses_and_probabilities(logits, one_hot(labels, outputs))
-    np.testing.assert_allclose(losses, [[0, 300 if outputs == 1 else 500]])
-    np.testing.assert_array_equal(logits[-1], 1)
-
-
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
 def test_a_diverging_head_is_flagged_and_disturbs_no_other(activation: Any) -> None:
     data, options = (
@@ -305,15 +302,14 @@ def test_initial_weights_can_be_given() -> None:
     settings = [HeadSettings(0.1), HeadSettings(0.2)]
     two = train_heads(features, labels, settings, epochs=2, **options)
     one = train_heads(features, labels, settings, epochs=1, **options)
-    again = train_heads(features, labels, settings, epochs=1, initial=(one.kernel, one.bias), **options)
+    again = train_heads(features, labels, settings, epochs=1, initial=one.weights, **options)
     # One batch holds all images, so their order is of no account and the second epoch goes on from the first.
     np.testing.assert_allclose(again.kernel, two.kernel, rtol=1e-5, atol=1e-6)
-    start = one.kernel[:1].copy(), one.bias[:1].copy()
-    train_heads(features, labels, settings[:1], epochs=1, initial=start, **options)
-    np.testing.assert_array_equal(start[0], one.kernel[:1])
-    np.testing.assert_array_equal(start[1], one.bias[:1])
+    start = HeadWeights.linear(one.kernel[0].copy(), one.bias[0].copy())
+    train_heads(features, labels, settings[:1], epochs=1, initial=[start], **options)
+    np.testing.assert_array_equal(start.flat(), one.weights[0].flat())
     with pytest.raises(InputError, match="initial weights"):
-        train_heads(features, labels, settings, epochs=1, initial=(one.kernel[:1], one.bias), **options)
+        train_heads(features, labels, settings, epochs=1, initial=one.weights[:1], **options)
 
 
 def test_probabilities_have_a_column_per_class_and_agree_with_the_history() -> None:
@@ -380,3 +376,42 @@ def _train(**changed: Any) -> TrainedHeads:
 def test_what_does_not_fit_together_is_refused(wrong: dict[str, Any], named: str) -> None:
     with pytest.raises(InputError, match=named):
         _train(**wrong)
+
+
+def test_views_balanced_sampling_and_class_weights_come_together() -> None:
+    """What each of them does is tested where it is done; here, that `train_heads` passes them on."""
+    (features, labels), validation = blobs(40, 6, 3), blobs(20, 6, 3, seed=1)
+    views = np.stack([features, features + np.float32(0.1), features * np.float32(1.1)])
+    options: Any = {"classes": 3, "epochs": 3, "order_seed": 2, "batch_size": 40, "validation": validation}
+    settings = [HeadSettings(0.1, 0.9), HeadSettings(0.01, optimizer="adam", hidden=(4,))]
+    plain = train_heads(features, labels, settings, **options)
+    one_view = train_heads(features[None], labels, settings, **options)
+    np.testing.assert_array_equal(plain.loss, one_view.loss)
+    for changed in ({"sampling": "balanced"}, {"class_weight": [1, 2, 3]}):
+        assert (train_heads(features, labels, settings, **options, **changed).loss != plain.loss).all()
+    several = train_heads(views, labels, settings, **options)
+    # The first batch by hand: one view of each image, drawn after the order.
+    order = np.random.default_rng(2)
+    images = order.permutation(40)
+    drawn = views[order.integers(3, size=40), images]
+    by_hand = train_heads(drawn, labels[images], settings, **{**options, "epochs": 1})
+    np.testing.assert_allclose(several.loss[:, 0], by_hand.loss[:, 0], rtol=1e-4)
+    np.testing.assert_allclose(several.val_loss[:, 0], by_hand.val_loss[:, 0], rtol=1e-4)
+
+
+def test_balanced_class_weights_are_those_of_scikit_learn() -> None:
+    from sklearn.utils.class_weight import compute_class_weight
+
+    labels = np.array([0] * 7 + [1] * 2 + [2] * 11)
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=labels)
+    np.testing.assert_allclose(balanced_class_weight(labels, 3), expected, rtol=1e-6)
+    with_empty = balanced_class_weight(np.where(labels == 1, 0, labels), 3)
+    np.testing.assert_allclose(with_empty[[0, 2]], [20 / 18, 20 / 22], rtol=1e-6)
+    assert with_empty[1] == 1
+    with pytest.raises(InputError, match="no class index"):
+        balanced_class_weight(labels, 2)
+
+
+def test_the_size_of_views_is_that_of_all_of_them() -> None:
+    views = np.array([[[3.0, 4.0]], [[0.0, 1.0]]], np.float32)
+    assert rms_norm(views) == pytest.approx(math.sqrt(13))

@@ -3,13 +3,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from regraft.backbones.base import Base, open_base
-from regraft.training.heads import head_probabilities
+from regraft.training.heads import HeadWeights
 from regraft.training.joining import join, save_model
 
 SAVE_ON_OPENVINO = """
@@ -18,7 +19,9 @@ from pathlib import Path
 import numpy as np
 from regraft.backbones.base import open_base
 from regraft.training.joining import join, save_model
-model = join(open_base("EfficientNetLite0@64"), np.zeros((1280, 3), "float32"), np.zeros(3, "float32"), "softmax")
+from regraft.training.weights import HeadWeights
+layers = [(np.zeros(shape, "float32"), np.zeros(shape[1], "float32")) for shape in ((1280, 4), (4, 3))]
+model = join(open_base("EfficientNetLite0@64"), HeadWeights(tuple(layers)), "softmax", dropout=0.2)
 save_model(model, Path(sys.argv[1]))
 import keras
 print(keras.backend.backend(), "tensorflow" in sys.modules)
@@ -30,25 +33,38 @@ def base() -> Base:
     return open_base("EfficientNetLite0@64")
 
 
-@pytest.mark.parametrize(("outputs", "activation"), [(3, "softmax"), (1, "sigmoid")])
-def test_the_joined_model_is_the_head_on_the_base(base: Base, tmp_path: Path, outputs: int, activation: str) -> None:
+@pytest.mark.parametrize(
+    ("outputs", "activation", "hidden", "dropout"),
+    [(3, "softmax", (), 0.0), (1, "sigmoid", (), 0.0), (3, "softmax", (6, 5), 0.3)],
+)
+def test_the_joined_model_is_the_head_on_the_base(
+    base: Base, tmp_path: Path, outputs: int, activation: str, hidden: tuple[int, ...], dropout: float
+) -> None:
     import keras
 
     from regraft.backbones.networks import base_model
 
     generator = np.random.default_rng(0)
-    kernel = generator.normal(0, 0.05, (1280, outputs)).astype(np.float32)
-    bias = generator.normal(size=outputs).astype(np.float32)
+    widths = (1280, *hidden, outputs)
+    layers = [
+        (generator.normal(0, 2 / before, (before, units)), generator.normal(size=units))
+        for before, units in pairwise(widths)
+    ]
+    head = HeadWeights(tuple((k.astype(np.float32), b.astype(np.float32)) for k, b in layers), "swish")
     pixels = generator.integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
     features = np.asarray(base_model(base).predict(pixels, verbose=0))
-    save_model(join(base, kernel, bias, activation), tmp_path / "model.keras")
+    save_model(join(base, head, activation, dropout=dropout), tmp_path / "model.keras")
     model = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     assert model.input_shape == (None, 64, 64, 3)
     assert model.inputs[0].dtype == "uint8"
-    expected = head_probabilities(features, kernel, bias)[:, -outputs:]
+    expected = head.probabilities(features)[:, -outputs:]
     assert np.abs(np.asarray(model.predict(pixels, verbose=0)) - expected).max() < 1e-4
     # All but the head is frozen, statistics of BatchNorm included.
-    assert [variable.path for variable in model.trainable_variables] == ["head/kernel", "head/bias"]
+    names = [*(f"head_hidden{number}" for number, _ in enumerate(hidden, 1)), "head"]
+    paths = [f"{name}/{kind}" for name in names for kind in ("kernel", "bias")]
+    assert [variable.path for variable in model.trainable_variables] == paths
+    dropped = [layer.rate for layer in model.layers if layer.name.startswith("head_dropout")]
+    assert dropped == [dropout] * len(hidden)
 
 
 def test_saving_does_not_import_tensorflow(tmp_path: Path) -> None:

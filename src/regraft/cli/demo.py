@@ -21,7 +21,7 @@ def demo(
     from regraft.runs.folder import create_run_folder
     from regraft.studies.demo import SOURCE_CLASSES, TARGET_CLASSES, train_source
 
-    folder = create_run_folder(output, "demo").path
+    folder = create_run_folder(output, Path("runs") / "demo").path
     say(f"Source task: a small network learns the digits {SOURCE_CLASSES[0]} to {SOURCE_CLASSES[-1]} from scratch.")
     source = train_source(folder / "source.keras", seed)
     say(f"  {source.images} images; {percent(source.test_accuracy)} right on {source.test_images} it has not seen.")

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from regraft.cli import backbones, cache, compare, demo, evaluate, predict, report, study, train
+from regraft.cli import backbones, cache, compare, demo, evaluate, finetune, predict, report, study, train
 from regraft.cli._output import READER_GONE, drop_stdout, note, unwritable_stdout
 from regraft.errors import RegraftError
 
@@ -20,6 +20,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("train")(train.train)
+app.command("finetune")(finetune.finetune)
+app.command("lr-find")(finetune.find_rate)
 app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
 app.command("study")(study.study)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from regraft.cli._output import measured, note, say, say_json
+from regraft.cli import _augmentation as augmented
+from regraft.cli._output import measured, note, percent, say, say_json
 from regraft.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,13 +47,37 @@ def train(
     ] = None,
     engine: Annotated[str | None, typer.Option(help="What computes the features: openvino or keras.")] = None,
     precision: Annotated[str | None, typer.Option(help="auto, f32 or bf16.")] = None,
-    activation: Annotated[str | None, typer.Option(help="softmax, or sigmoid (one unit, for two classes).")] = None,
-    learning_rate: Annotated[
-        list[float] | None, typer.Option(help="May be given several times, as may the next three.")
+    pooling: Annotated[
+        str | None, typer.Option(help="How maps become features: average (the default), max, both or flatten.")
     ] = None,
+    activation: Annotated[str | None, typer.Option(help="softmax, or sigmoid (one unit, for two classes).")] = None,
+    hidden: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Units of hidden layers, such as 128,64 (none: a linear head). May be given several times to try "
+            "several, as may the next eight."
+        ),
+    ] = None,
+    hidden_activation: Annotated[
+        list[str] | None, typer.Option(help="Of the hidden layers: relu, tanh, sigmoid or swish.")
+    ] = None,
+    dropout: Annotated[
+        list[float] | None, typer.Option(help="After each hidden layer; of the features where there is none.")
+    ] = None,
+    optimizer: Annotated[list[str] | None, typer.Option(help="sgd, adam or adamw.")] = None,
+    learning_rate: Annotated[list[float] | None, typer.Option()] = None,
     momentum: Annotated[list[float] | None, typer.Option()] = None,
     nesterov: Annotated[list[bool] | None, typer.Option("--nesterov/--no-nesterov")] = None,
     weight_decay: Annotated[list[float] | None, typer.Option()] = None,
+    label_smoothing: Annotated[
+        list[float] | None, typer.Option(help="The part of each target spread over all classes.")
+    ] = None,
+    class_weight: Annotated[
+        str | None, typer.Option(help="balanced: an image counts the more the rarer its class is. Default: none.")
+    ] = None,
+    sampling: Annotated[
+        str | None, typer.Option(help="balanced: every epoch sees all classes equally often. Default: plain.")
+    ] = None,
     scale_features: Annotated[
         bool | None,
         typer.Option(help="Learning rates for features scaled to length 1 (the default), or for features as they are."),
@@ -66,6 +91,27 @@ def train(
             "--standard/--no-standard", help="Recompute F(x) in every epoch through Keras: slow, for comparison."
         ),
     ] = None,
+    finetune: Annotated[
+        bool,
+        typer.Option(
+            "--finetune",
+            help="Then train the last part of the backbone as well: `regraft finetune --help` explains, and lists what "
+            "the section [finetune] of --config may hold.",
+        ),
+    ] = False,
+    blocks: Annotated[int | None, typer.Option(help="Fine-tune the last so many blocks.")] = None,
+    last: Annotated[int | None, typer.Option(help="Fine-tune the last so many layers.")] = None,
+    from_layer: Annotated[str | None, typer.Option("--from", help="Fine-tune from this layer on.")] = None,
+    views: augmented.Views = None,
+    test_views: augmented.TestViews = None,
+    horizontal_flip: augmented.HorizontalFlip = None,
+    vertical_flip: augmented.VerticalFlip = None,
+    rotation: augmented.Rotation = None,
+    zoom: augmented.Zoom = None,
+    crop: augmented.Crop = None,
+    brightness: augmented.Brightness = None,
+    contrast: augmented.Contrast = None,
+    colour: augmented.Colour = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Train a classifier on labelled images and measure it on images it has never seen."""
@@ -81,23 +127,40 @@ def train(
             "test": test,
             "exact": exact,
         },
-        "backbone": {"name": backbone, "weights": weights, "engine": engine, "precision": precision},
+        "backbone": {
+            "name": backbone,
+            "weights": weights,
+            "engine": engine,
+            "precision": precision,
+            "pooling": pooling,
+        },
         "head": {
             "activation": activation,
+            "hidden": [_layers(text) for text in hidden] if hidden else None,
+            "hidden_activation": hidden_activation or None,
+            "dropout": dropout or None,
+            "optimizer": optimizer or None,
             "learning_rate": learning_rate or None,
             "momentum": momentum or None,
             "nesterov": nesterov or None,
             "weight_decay": weight_decay or None,
+            "label_smoothing": label_smoothing or None,
+            "class_weight": class_weight,
+            "sampling": sampling,
             "scale_features": scale_features,
             "repeats": repeats,
             "epochs": epochs,
             "batch_size": batch_size,
             "standard": standard,
         },
+        "augmentation": augmented.augmentation_values(
+            views, test_views, horizontal_flip, vertical_flip, rotation, zoom, crop, brightness, contrast, colour
+        ),
+        "finetune": {"blocks": blocks, "last": last, "from_layer": from_layer},
     }
     named = [value for section in given.values() for value in section.values() if value is not None]
     if resume is not None:
-        if named or config is not None or output is not None or seed is not None:
+        if named or config is not None or output is not None or seed is not None or finetune:
             raise InputError("--resume goes on with a run as it was begun and takes no other settings.")
         values = _settings_of(resume)
     else:
@@ -107,7 +170,9 @@ def train(
                 f"{config} cannot be used.", expected=f"a table [{strange[0]}]", received=repr(values[strange[0]])
             )
         for section, options in given.items():
-            values[section] = {**values.get(section, {}), **{k: v for k, v in options.items() if v is not None}}
+            chosen = {name: value for name, value in options.items() if value is not None}
+            if section != "finetune" or finetune or chosen:  # without this section nothing is fine-tuned
+                values[section] = {**values.get(section, {}), **chosen}
         if seed is not None:
             values["seed"] = seed
         if "source" not in values["images"]:
@@ -116,15 +181,42 @@ def train(
                 expected="a folder of class folders, a manifest, or a named set",
                 hint="regraft train photos/   (or: regraft train digits)",
             )
-    run = run_config(make_config(values), output, resume=resume, on_measured=None if json else show_numbers)
+        if hidden_activation and not any(_listed(values["head"].get("hidden"))):
+            raise InputError(
+                "--hidden-activation is for heads with hidden layers.", hint="add hidden layers, such as --hidden 128"
+            )
+    run = run_config(make_config(values), output, resume=resume, on_measured=None if json else show_numbers, tell=note)
     if json:
         say_json({"run": str(run.path), "report": str(run.report), **run.metrics()})
         return
+    show_run(run)
+
+
+def show_run(run: RunFolder) -> None:
+    """Where a finished run is, and how long it took."""
     seconds = run.metrics()["seconds"]
     stages = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items() if name != "total")
     say(f"Run        {run.path}")
     say(f"Report     {run.report}")
     say(f"Time       {seconds['total']:.1f} s in all ({stages})")
+
+
+def _layers(text: str) -> list[int]:
+    """`128,64` as numbers; `none` is no hidden layer."""
+    if text.strip().lower() in ("", "none"):
+        return []
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(
+            "The hidden layers cannot be read.",
+            expected="whole numbers with commas between them, such as 128,64, or none",
+            received=repr(text),
+        ) from None
+
+
+def _listed(value: object) -> list[object]:
+    return list(value) if isinstance(value, list | tuple) else []
 
 
 def _settings_of(resume: Path) -> dict[str, Any]:
@@ -155,5 +247,11 @@ def show_numbers(run: RunFolder, metrics: dict[str, Any]) -> None:
     say(f"Backbone   {backbone['name']}, {backbone['features']} features an image, {backbone['precision']}")
     epochs = f"{chosen['epoch']} epoch{'' if chosen['epoch'] == 1 else 's'}"
     say(f"Head       {chosen['label']}, {epochs} (the best of {chosen['heads']} on validation)")
+    if tuned := metrics.get("finetune"):
+        before, after = tuned["frozen"]["validation_accuracy"], tuned["tuned"]["validation_accuracy"]
+        say(
+            f"Fine-tuned {len(tuned['blocks'])} blocks after {tuned['cut']}, best epoch {tuned['best_epoch']} of "
+            f"{tuned['epochs']}; validation {percent(before)} with the frozen base, {percent(after)} after"
+        )
     for warning in metrics["warnings"]:
         note(f"Warning: {warning}")

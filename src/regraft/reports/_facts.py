@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from regraft.images.labelled import LabelledImage, SkippedFile
+from regraft.reports._finetune_words import finetuning_fact
 from regraft.reports._words import THIN, count, duration, listing, percent, shown
 from regraft.runs.config import TrainConfig
 
@@ -19,6 +20,9 @@ _STAGES = {
     "find": "finding the images",
     "features": "computing features",
     "heads": "training heads",
+    "cut": "cutting the network",
+    "activations": "computing activations at the cut",
+    "finetune": "fine-tuning",
     "measure": "measuring",
     "model": "joining the model",
     "report": "writing the report",
@@ -101,7 +105,10 @@ def key_facts(metrics: Metrics) -> list[Fact]:
             detail.append(f"best of {chosen['heads']:,} heads on validation")
         if chosen.get("seed") is not None:
             detail.append(f"seed {chosen['seed']}")
-        facts.append(Fact("Chosen setting", chosen["label"], ", ".join(detail)))
+        title = "Chosen head" if "finetune" in metrics else "Chosen setting"
+        facts.append(Fact(title, chosen["label"], ", ".join(detail)))
+    if tuned := metrics.get("finetune"):
+        facts.append(Fact("Fine-tuning", *finetuning_fact(tuned)))
     if (validation := metrics.get("validation")) and validation.get("accuracy") is not None:
         detail_text = f"on {count(validation['images'], 'image')}; it took part in the choice, test did not"
         facts.append(Fact("Validation accuracy", percent(validation["accuracy"]), detail_text))
@@ -237,12 +244,15 @@ def method(
         else "One head was trained on the features of the frozen backbone, and the lowest loss on the validation "
         "images chose the epoch."
     )
+    tuned = metrics.get("finetune")
     if any(row.get("phase") == "refit" for row in history):
         epochs = f" for {count(chosen['epoch'], 'epoch')}" if chosen.get("epoch") else ""
+        then = "." if tuned else "; that one is the classifier."
         choice += (
-            f" With that setting a head was then trained{epochs} on the training and validation images together; that "
-            "one is the classifier."
+            f" With that setting a head was then trained{epochs} on the training and validation images together{then}"
         )
+    if tuned:
+        choice += " Fine-tuning begins from the head, and the lowest validation loss chooses its epoch, too."
     paragraphs.append(choice)
     paragraphs.append("Test is measured once, at the end. The test images took part in no choice and in no training.")
     paragraphs.append(

@@ -18,7 +18,7 @@ from regraft.reports._comparison_phrases import number
 from regraft.reports._words import THIN, count, percent, shortened, shown
 from regraft.reports.document import Block, Figure, Paragraph, Picture, Pictures, Reference, Table, literal, named
 from regraft.reports.figures import confusion_matrix
-from regraft.reports.references import WILSON
+from regraft.reports.references import RECIPES, WILSON
 from regraft.runs.data import find_images
 from regraft.runs.folder import RunFolder
 from regraft.studies.declaration import Study
@@ -51,7 +51,19 @@ GLOROT = Reference(
     "X. Glorot, Y. Bengio. Understanding the difficulty of training deep feedforward neural networks. AISTATS 2010.",
     "https://proceedings.mlr.press/v9/glorot10a.html",
 )
-SHARED_REFERENCES = (WILSON, NADEAU, BOUCKAERT, HOLM, SUTSKEVER, GLOROT)
+KINGMA = Reference(
+    "kingma2015",
+    "D. P. Kingma, J. Ba. Adam: a method for stochastic optimization. ICLR 2015.",
+    "https://arxiv.org/abs/1412.6980",
+)
+LOSHCHILOV = RECIPES["adamw"]
+SRIVASTAVA = Reference(
+    "srivastava2014",
+    "N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov. Dropout: a simple way to prevent neural "
+    "networks from overfitting. Journal of Machine Learning Research 15, 1929–1958, 2014.",
+    "https://jmlr.org/papers/v15/srivastava14a.html",
+)
+SHARED_REFERENCES = (WILSON, NADEAU, BOUCKAERT, HOLM, SUTSKEVER, GLOROT, KINGMA, LOSHCHILOV, SRIVASTAVA)
 _IN_TEXT = {
     "Nadeau and Bengio, 2003": "Nadeau and Bengio [[cite:nadeau2003]]",
     "Bouckaert and Frank, 2004": "Bouckaert and Frank [[cite:bouckaert2004]]",

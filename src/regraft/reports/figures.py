@@ -18,7 +18,11 @@ MAX_OTHER_HEADS = 60
 """Of the heads that were not chosen, the curves of so many are drawn at most."""
 
 _MAX_POINTS = 200  # of one curve: more cannot be told apart at the width of the figure
-_SETTINGS = ("learning_rate", "momentum", "nesterov", "weight_decay", "seed")
+_SETTINGS = (
+    *("learning_rate", "momentum", "nesterov", "weight_decay", "seed"),
+    # These are there only where they are not the default.
+    *("hidden", "hidden_activation", "dropout", "optimizer", "label_smoothing"),
+)
 _INCH = 72.0
 
 Row = Mapping[str, Any]
@@ -32,7 +36,7 @@ def learning_curves(
 
     Args:
         history: the rows of `history.jsonl`; those of the phase `grid` are drawn. A None leaves a gap.
-        chosen: `learning_rate`, `momentum`, `nesterov`, `weight_decay`, `seed` and `epoch` of the chosen head.
+        chosen: the settings of the chosen head as its rows in the history have them, and its `epoch`.
         quantity: what is drawn.
 
     Returns:

@@ -9,6 +9,7 @@ import numpy as np
 
 from regraft.reports import comparison_words as words
 from regraft.reports._comparison_phrases import number, sentence_count
+from regraft.reports._head_words import head_sentences, one_hidden_shape
 from regraft.reports._reproduction import byline, reproduce_blocks
 from regraft.reports._study_parts import (
     SHARED_REFERENCES,
@@ -137,25 +138,27 @@ def _data(study: Study, results: Results, first: RunFolder) -> tuple[Block, ...]
 def _method(study: Study, results: Results, conclusion: Conclusion, first: RunFolder) -> tuple[Block, ...]:
     names = _backbones(study, first)
     networks = listing([named(name) + (f" [[cite:{p.key}]]" if (p := backbone_paper(name)) else "") for name in names])
-    single = len(names) == 1 and "images.source" not in study.axes
+    configs = [study.config(setting.values) for setting in study.settings]
+    heads = [head for config in configs for head in config.head_settings()]
+    shape = one_hidden_shape(heads)
+    single = len(names) == 1 and "images.source" not in study.axes and shape is not None
     place = "before its last layer" + (" ([[cut]])" if single else "")
     several = (
         " Where a setting leaves several heads to choose from, the lowest validation loss chose among them."
-        if any(len(study.config(setting.values).head_settings()) > 1 for setting in study.settings)
+        if any(len(config.head_settings()) > 1 for config in configs)
         else ""
     )
     cut = f"The pretrained network, {networks}, was" if len(names) == 1 else f"The networks {networks} were each"
     blocks: list[Block] = [
         Paragraph(
             f"{cut} cut in two {place}: a frozen part F and a trained part N, so that the classifier is N(F(x)). "
-            f"{_trained(study, results)} N is a Dense layer, trained by stochastic gradient descent with momentum "
-            "[[cite:sutskever2013]] from Glorot-uniform initial weights [[cite:glorot2010]]. It is measured at the "
-            f"epoch with the lowest validation loss.{several}"
+            f"{_trained(study, results)} {head_sentences([c.head for c in configs], heads)} "
+            f"It is measured at the epoch with the lowest validation loss.{several}"
         ),
         Paragraph(cited(words.test_note(conclusion))),
     ]
     if single:
-        blocks.insert(1, _cut(names[0], first.metrics(), study))
+        blocks.insert(1, _cut(names[0], first.metrics(), study, shape or ()))
     return tuple(blocks)
 
 
@@ -171,7 +174,7 @@ def _trained(study: Study, results: Results) -> str:
     return f"{standard if ways[0] else cached} for {epochs}."
 
 
-def _cut(name: str, metrics: dict[str, Any], study: Study) -> Figure:
+def _cut(name: str, metrics: dict[str, Any], study: Study, hidden: tuple[int, ...]) -> Figure:
     backbone = metrics["backbone"]
     height, width = backbone["size"]
     drawn = cut_diagram(
@@ -179,6 +182,7 @@ def _cut(name: str, metrics: dict[str, Any], study: Study) -> Figure:
         (height, width),
         backbone["features"],
         len(metrics["collection"]["classes"]),
+        hidden=hidden[0] if hidden else None,
         activation="sigmoid" if study.head.get("activation") == "sigmoid" else "softmax",
     )
     caption = "The network cut in two: F is frozen, N is trained for every setting and repetition."

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from regraft._files import write_text
 from regraft.images.labelled import LabelledImage
 from regraft.reports import _facts as facts
+from regraft.reports._augmentation_parts import augmentation_preview, augmentation_words
+from regraft.reports._finetune_words import finetuning
 from regraft.reports._mistakes import worst_mistakes
+from regraft.reports._run_finetuning import Captioned, finetuning_figures
 from regraft.reports._svg import inline_svg
 from regraft.reports._words import count, percent, shown
 from regraft.reports.figures import MAX_OTHER_HEADS, confusion_matrix, learning_curves
@@ -41,6 +44,8 @@ def write_report(run: RunFolder, images: Mapping[str, LabelledImage] | None = No
     metrics, history = run.metrics(), run.history()
     test, classes = metrics["test"], metrics["collection"]["classes"]
     figures = _write_figures(run, metrics, history)
+    augmentation = _augmentation(run, metrics, images)
+    tuning = _finetuning(run, metrics, history)
     mistakes, wrong = worst_mistakes(run.table("predictions"), images)
     pairs = facts.confusions(test["confusion_matrix"], classes)
     per_class = facts.class_rows(test)
@@ -53,6 +58,8 @@ def write_report(run: RunFolder, images: Mapping[str, LabelledImage] | None = No
         key_facts=facts.key_facts(metrics),
         figures=figures,
         curves_caption=facts.curves_caption(metrics, history, MAX_OTHER_HEADS) if metrics.get("chosen") else "",
+        augmentation=augmentation,
+        tuning=tuning,
         pairs=pairs[:_PAIRS],
         more_pairs=max(0, len(pairs) - _PAIRS),
         confusion_sentence=facts.confusion_sentence(pairs),
@@ -94,6 +101,45 @@ def _write_figures(run: RunFolder, metrics: Mapping[str, Any], history: list[dic
         write_text(file, svg)
         elements[name] = inline_svg(svg, name.replace("_", "-"), descriptions[name])
     return elements
+
+
+def _augmentation(
+    run: RunFolder, metrics: Mapping[str, Any], images: Mapping[str, LabelledImage] | None
+) -> dict[str, Any]:
+    """The words on augmentation and its preview, as an element of the page; empty for a run without it."""
+    preview = augmentation_preview(run, metrics, images) if "augmentation" in metrics else None
+    figures = [Captioned("augmentation", *preview)] if preview else []
+    drawn = _write_drawn(run, ("augmentation",), figures)
+    if "augmentation" not in metrics:
+        return {}
+    return {"text": augmentation_words(metrics, run.config(), is_shown=preview is not None), "figures": drawn}
+
+
+def _finetuning(run: RunFolder, metrics: Mapping[str, Any], history: list[dict[str, Any]]) -> dict[str, Any]:
+    """The words on fine-tuning and its figures, as elements of the page; empty for a run without it."""
+    config = run.config()
+    figures = finetuning_figures(metrics, history, config) if "finetune" in metrics else []
+    drawn = _write_drawn(run, ("cut", "finetuning"), figures)
+    if "finetune" not in metrics:
+        return {}
+    return {"paragraphs": finetuning(metrics, history, config), "figures": drawn}
+
+
+def _write_drawn(run: RunFolder, names: Sequence[str], figures: Sequence[Captioned]) -> dict[str, tuple[str, str]]:
+    """Writes figures to their files, and gives for each its element of the page and its caption.
+
+    Args:
+        names: of all there may be: what an earlier report of this run had, and this one has not, is removed.
+        figures: those there are.
+    """
+    for name in {*names} - {figure.name for figure in figures}:
+        (run.path / "figures" / f"{name}.svg").unlink(missing_ok=True)
+    for figure in figures:
+        write_text(run.path / "figures" / f"{figure.name}.svg", figure.drawn.svg)
+    return {
+        figure.name: (inline_svg(figure.drawn.svg, figure.name, shown(figure.drawn.description)), figure.caption)
+        for figure in figures
+    }
 
 
 def _environment(path: Path) -> dict[str, Any]:

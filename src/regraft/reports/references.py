@@ -22,6 +22,32 @@ TRANSFER = Reference(
 )
 """That features learnt for one task serve another."""
 
+# By the word that stands for it in `FinetuneSettings.label`.
+RECIPES = {
+    "adamw": Reference(
+        "loshchilov2019",
+        "I. Loshchilov, F. Hutter. Decoupled weight decay regularization. ICLR 2019.",
+        "https://arxiv.org/abs/1711.05101",
+    ),
+    "cosine": Reference(
+        "loshchilov2017",
+        "I. Loshchilov, F. Hutter. SGDR: stochastic gradient descent with warm restarts. ICLR 2017.",
+        "https://arxiv.org/abs/1608.03983",
+    ),
+    "times slower": Reference(
+        "howard2018",
+        "J. Howard, S. Ruder. Universal language model fine-tuning for text classification. ACL 2018.",
+        "https://arxiv.org/abs/1801.06146",
+    ),
+    "L2-SP": Reference(
+        "li2018",
+        "X. Li, Y. Grandvalet, F. Davoine. Explicit inductive bias for transfer learning with convolutional networks. "
+        "ICML 2018.",
+        "https://arxiv.org/abs/1802.01483",
+    ),
+}
+"""Where the parts of a recipe of fine-tuning come from."""
+
 # By the start of the backbone's name, a pattern; the first that fits counts.
 _PAPERS = {
     "ConvNeXt": Reference(

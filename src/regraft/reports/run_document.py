@@ -8,7 +8,14 @@ from typing import Any
 
 from regraft.images.labelled import LabelledImage
 from regraft.reports import _facts as facts
+from regraft.reports._finetune_words import is_tuned
 from regraft.reports._run_errors import errors_sections
+from regraft.reports._run_finetuning import (
+    augmentation_sections,
+    finetuning_references,
+    finetuning_sections,
+    trained_words,
+)
 from regraft.reports._words import THIN, count, listing, percent, shown
 from regraft.reports.document import (
     Block,
@@ -53,21 +60,30 @@ def run_document(run: RunFolder, images: Mapping[str, LabelledImage] | None) -> 
     byline = [f"regraft {version}" if version else "regraft", facts.when(environment)]
     return Document(
         title=f"An image classifier for “{name}”",
-        subtitle="Report of one training run" + (f" on frozen features of {shown(backbone)}" if backbone else ""),
+        subtitle=f"Report of one training run{_on(metrics, shown(backbone))}",
         byline=", ".join(filter(None, byline)),
         abstract=_abstract(metrics, name, backbone),
         sections=(
             Section("Result", _result(metrics)),
             Section("Data", _data(run, metrics)),
+            *augmentation_sections(run, metrics, images),
             *_training(metrics, history),
+            *finetuning_sections(metrics, history, run.config()),
             *errors_sections(run, metrics, images, _CLASS_ROWS),
             Section("Method", _method(run, metrics, history, images, paper)),
             Section("Limits", (Bullets(tuple(_limits(metrics))),)),
             Section("How to reproduce it", _reproduction(environment)),
         ),
-        references=(WILSON, TRANSFER, *([paper] if paper else [])),
+        references=(WILSON, TRANSFER, *([paper] if paper else []), *finetuning_references(metrics)),
         warnings=tuple(literal(warning) for warning in metrics.get("warnings", [])),
     )
+
+
+def _on(metrics: Metrics, backbone: str) -> str:
+    """What the run stands on, for the subtitle."""
+    if not backbone:
+        return ""
+    return f": {backbone}, fine-tuned" if is_tuned(metrics) else f" on frozen features of {backbone}"
 
 
 def _environment(run: RunFolder) -> dict[str, Any]:
@@ -76,11 +92,10 @@ def _environment(run: RunFolder) -> dict[str, Any]:
 
 
 def _abstract(metrics: Metrics, name: str, backbone: str) -> str:
-    on = f"the frozen features of {shown(backbone)}" if backbone else "frozen features"
     classes = count(len(metrics["collection"]["classes"]), "class", "classes")
     return literal(
-        f"A new head was trained on {on} to tell apart the {classes} of the image collection “{name}”, and measured "
-        "once on images that took part in no choice and in no training. The result: "
+        f"{trained_words(metrics, shown(backbone))} to tell apart the {classes} of the image collection “{name}”, and "
+        "measured once on images that took part in no choice and in no training. The result: "
         f"{_small(facts.headline(metrics['test']))}"
     )
 
@@ -178,7 +193,8 @@ def _training(metrics: Metrics, history: Sequence[Mapping[str, Any]]) -> list[Se
     where = listing([f"[[{figure.label}]]" for figure in drawn])
     verb = "show" if len(drawn) > 1 else "shows"
     text = literal(_small(facts.curves_caption(metrics, history, MAX_OTHER_HEADS)))
-    return [Section("Training", (Paragraph(f"{where} {verb} how training went: {text}"), *drawn))]
+    what = "the heads learnt, before fine-tuning" if "finetune" in metrics else "training went"
+    return [Section("Training", (Paragraph(f"{where} {verb} how {what}: {text}"), *drawn))]
 
 
 def _small(sentence: str) -> str:
@@ -199,6 +215,8 @@ def _method(
         f"The pretrained backbone{cite} is frozen: it turns each image into features, which are computed {when}. Only "
         f"a new head on top of them is trained; features learnt for one task serve others [[cite:{TRANSFER.key}]]."
     )
+    if "finetune" in metrics:
+        first = first.replace("is frozen:", "is frozen at first:").replace("Only a new", "At first only a new")
     given = None if images is None else images.values()
     paragraphs = [literal(text) for text in facts.method(run.config(), metrics, history, given)]
     paragraphs[-1] = paragraphs[-1].replace("(E. B. Wilson, 1927)", f"[[cite:{WILSON.key}]]")

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, StrictInt, ValidationError, field_validator
 
 from regraft.backbones.catalogue import DEFAULT_BACKBONE
 from regraft.errors import InputError
-from regraft.training.settings import DEFAULT_EPOCHS, HeadSettings, default_grid, grid
+from regraft.runs._section import Section
+from regraft.runs.finetune_config import AugmentationConfig, FinetuneConfig
+from regraft.training.settings import (
+    DEFAULT_EPOCHS,
+    HeadSettings,
+    HiddenActivation,
+    Optimizer,
+    default_learning_rates,
+    default_momentum,
+    default_weight_decay,
+    grid,
+)
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ImagesConfig(_Section):
+class ImagesConfig(Section):
     """Which images, how many of each class (`take_per_class`), and how they are split (`assign_splits`).
 
     The last three serve studies.
@@ -35,7 +43,7 @@ class ImagesConfig(_Section):
     fold: int = Field(default=0, ge=0)
 
 
-class BackboneConfig(_Section):
+class BackboneConfig(Section):
     """Which base, and what computes it. `scaling` other than `own` feeds the network inputs it was not trained on."""
 
     name: str = DEFAULT_BACKBONE
@@ -43,48 +51,85 @@ class BackboneConfig(_Section):
     engine: Literal["openvino", "keras"] = "openvino"
     precision: Literal["auto", "f32", "bf16"] = "auto"
     scaling: Literal["own", "0 to 1", "-1 to 1"] = "own"
+    pooling: Literal["average", "max", "both", "flatten"] = "average"
 
 
-class HeadConfig(_Section):
-    """Which heads are tried. A list left out takes the values of `default_grid`.
+class HeadConfig(Section):
+    """Which heads are tried: every combination of the lists. A list left out takes the default of `settings`.
 
     Learning rates are for features scaled to a mean squared length of 1, so that they mean the same for every
     backbone; with `scale_features = false` they are for the features as they are, as in a plain Keras script.
+
+    `hidden` lists heads by the units of their hidden layers: `[[], [128], [128, 64]]` tries three; `[128, 64]` is one
+    head of two hidden layers, `[]` the linear one. With `class_weight = "balanced"` an image counts the more the
+    rarer its class is; with `sampling = "balanced"` every epoch sees all classes equally often.
     """
 
     activation: Literal["softmax", "sigmoid"] = "softmax"
+    hidden: tuple[tuple[StrictInt, ...], ...] | None = None
+    hidden_activation: tuple[HiddenActivation, ...] | None = None
+    dropout: tuple[float, ...] | None = None
+    optimizer: tuple[Optimizer, ...] | None = None
     learning_rate: tuple[float, ...] | None = None
     momentum: tuple[float, ...] | None = None
     nesterov: tuple[bool, ...] | None = None
     weight_decay: tuple[float, ...] | None = None
+    label_smoothing: tuple[float, ...] | None = None
+    class_weight: Literal["none", "balanced"] = "none"
+    sampling: Literal["plain", "balanced"] = "plain"
     scale_features: bool = True
     repeats: int = Field(default=1, ge=1)
     epochs: int = Field(default=DEFAULT_EPOCHS, ge=1)
     batch_size: int = Field(default=32, ge=1)
     standard: bool = False
 
+    @field_validator("hidden", mode="before")
+    @classmethod
+    def _one_head(cls, value: Any) -> Any:
+        """The layers of a single head as a list of one."""
+        alone = isinstance(value, list | tuple) and not any(isinstance(part, list | tuple) for part in value)
+        return [value] if alone else value
 
-class TrainConfig(_Section):
+    def settings(self, seeds: Iterable[int]) -> list[HeadSettings]:
+        """Every combination, with every seed."""
+        seeds = list(seeds)
+        optimizers: tuple[Optimizer, ...] = self.optimizer or ("sgd",)
+        found: dict[HeadSettings, None] = {}
+        for shape in self.hidden or ((),):
+            for optimizer in optimizers:
+                # Of several optimizers a momentum is for SGD; with Adam alone `grid` refuses it.
+                own = optimizer == "sgd" or "sgd" not in optimizers
+                momenta = (self.momentum if own else None) or (default_momentum(optimizer),)
+                forms = (self.nesterov if own else None) or (any(momenta),)
+                some = grid(
+                    self.learning_rate or default_learning_rates(optimizer, shape),
+                    momenta,
+                    forms,
+                    self.weight_decay or (default_weight_decay(optimizer),),
+                    seeds,
+                    hidden=(shape,),
+                    hidden_activations=self.hidden_activation or ("relu",),
+                    dropouts=self.dropout or (0.0,),
+                    optimizers=(optimizer,),
+                    label_smoothings=self.label_smoothing or (0.0,),
+                )
+                found |= dict.fromkeys(some)
+        return list(found)
+
+
+class TrainConfig(Section):
     """Everything `regraft train` can be told; the same config and seed give the same numbers on the same machine."""
 
     images: ImagesConfig
     backbone: BackboneConfig = BackboneConfig()
     head: HeadConfig = HeadConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    finetune: FinetuneConfig | None = None
     seed: int = Field(default=0, ge=0)
 
     def head_settings(self) -> list[HeadSettings]:
         """The grid of heads: the default one, or the product of the axes that were named."""
-        head = self.head
-        seeds = range(self.seed, self.seed + head.repeats)
-        default = default_grid()
-        momenta = head.momentum or (default[0].momentum,)
-        return grid(
-            head.learning_rate or tuple(setting.learning_rate for setting in default),
-            momenta,
-            head.nesterov or ((default[0].nesterov,) if any(momenta) else (False,)),
-            head.weight_decay or (default[0].weight_decay,),
-            seeds,
-        )
+        return self.head.settings(range(self.seed, self.seed + self.head.repeats))
 
     def with_absolute_paths(self) -> TrainConfig:
         """The same, so that it means the same in every folder: what is a path here becomes an absolute one."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from regraft.backbones.base import Base, open_base
 from regraft.errors import InputError
-from regraft.features.extraction import Extracted, extract
+from regraft.features.augmented import ExtractedViews, extract_views
+from regraft.images.augmentation import Augmentation
 from regraft.images.labelled import ImageCollection, LabelledImage, SkippedFile, Split
 from regraft.images.opening import open_images
 from regraft.images.splitting import assign_splits
@@ -26,12 +27,15 @@ class RunData:
         images: those that could be read, N of them.
         classes: sorted names.
         labels: int64 (N,), positions in `classes`.
-        features: float32 (N, width).
+        features: float32 (N, width), of the plain images.
         splits: (N,), `train`, `validation` or `test`.
         base: what computed the features, in `precision`.
         skipped: every file that was left out, with its reason.
         computed: how many different images were not in the cache before.
         collection: what was found, as it was found.
+        augmentation: the policy of the views.
+        views: float32 (V, N, width), the features of all views that were wanted, the plain one first; None where none
+            were.
     """
 
     images: tuple[LabelledImage, ...]
@@ -44,6 +48,8 @@ class RunData:
     skipped: tuple[SkippedFile, ...]
     computed: int
     collection: ImageCollection
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    views: npt.NDArray[np.float32] | None = None
 
     def rows(self, *names: str) -> npt.NDArray[np.int64]:
         """The rows of some splits."""
@@ -52,6 +58,11 @@ class RunData:
     def chosen(self, rows: npt.NDArray[np.int64]) -> list[LabelledImage]:
         """The images of some rows."""
         return [self.images[row] for row in rows]
+
+    def seen(self, rows: npt.NDArray[np.int64], views: int) -> npt.NDArray[np.float32]:
+        """Features of some rows, plain and in so many augmented views: (views + 1, len(rows), width)."""
+        everything = self.features[None] if self.views is None else self.views
+        return everything[: views + 1, rows]
 
     def split_anew(self, config: TrainConfig) -> RunData:
         """The same images and features with the splits of another config."""
@@ -71,7 +82,7 @@ def find_images(config: TrainConfig) -> ImageCollection:
 
 def find_base(backbone: BackboneConfig) -> Base:
     """The base a config names."""
-    return open_base(backbone.name, weights=backbone.weights, scaling=backbone.scaling)
+    return open_base(backbone.name, weights=backbone.weights, scaling=backbone.scaling, pooling=backbone.pooling)
 
 
 def draw_splits(images: Sequence[LabelledImage], config: TrainConfig) -> list[Split]:
@@ -116,8 +127,16 @@ def load_data(collection: ImageCollection, base: Base, config: TrainConfig) -> R
     Raises:
         InputError: nothing, or only one class, can be read; or an error of `extract` or `assign_splits`.
     """
-    backbone = config.backbone
-    extracted: Extracted = extract(collection.images, base, engine=backbone.engine, precision=backbone.precision)
+    backbone, wanted = config.backbone, config.augmentation
+    policy = wanted.policy(collection.name, collection.classes)
+    extracted: ExtractedViews = extract_views(
+        collection.images,
+        base,
+        policy,
+        max(wanted.views or 0, wanted.test_views),
+        engine=backbone.engine,
+        precision=backbone.precision,
+    )
     if not extracted.images:
         raise InputError(
             f"None of the {len(collection.images)} images can be read.",
@@ -132,15 +151,18 @@ def load_data(collection: ImageCollection, base: Base, config: TrainConfig) -> R
         )
     splits = draw_splits(extracted.images, config)
     index = {name: number for number, name in enumerate(classes)}
+    features = extracted.features()
     return RunData(
         images=extracted.images,
         classes=classes,
         labels=np.array([index[image.label] for image in extracted.images], np.int64),
-        features=extracted.features(),
+        features=features[0],
         splits=np.array(splits),
         base=base,
         precision=extracted.precision,
         skipped=(*collection.skipped, *extracted.skipped),
         computed=extracted.computed,
         collection=collection,
+        augmentation=policy,
+        views=features if len(features) > 1 else None,
     )

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from regraft.runs.config import TrainConfig
 from regraft.runs.data import RunData
-from regraft.training.heads import TrainedHeads, rms_norm, train_heads
+from regraft.training.heads import TrainedHeads, balanced_class_weight, rms_norm, train_heads
 from regraft.training.settings import HeadSettings
+from regraft.training.weights import HeadWeights
 
 Rows = npt.NDArray[np.int64]
 
@@ -42,14 +43,28 @@ def fit_heads(
         "order_seed": config.seed,
         # Of the training images also where validation images join them: the refit changes the images and nothing else.
         "scale": rms_norm(data.features[data.rows("train")]) if config.head.scale_features else 1.0,
+        # Of the images at hand, as the sampling is: balance is a matter of what is trained on, not of what was chosen.
+        "class_weight": balanced_class_weight(data.labels[rows], len(data.classes))
+        if config.head.class_weight == "balanced"
+        else None,
+        "sampling": config.head.sampling,
         "settings": settings,
         "epochs": epochs,
         "progress": progress,
     }
     if not config.head.standard:
         held = None if validation is None else (data.features[validation], data.labels[validation])
-        return train_heads(data.features[rows], data.labels[rows], validation=held, **common)
+        views = config.augmentation.views or 0
+        features = data.seen(rows, views) if views else data.features[rows]
+        return train_heads(features, data.labels[rows], validation=held, **common)
     from regraft.training.standard import train_heads_standard
 
     seen = None if validation is None else (data.chosen(validation), data.labels[validation])
     return train_heads_standard(data.base, data.chosen(rows), data.labels[rows], validation=seen, **common)
+
+
+def head_answers(weights: HeadWeights, data: RunData, rows: Rows, config: TrainConfig) -> npt.NDArray[np.float32]:
+    """Class probabilities (len(rows), classes) of a head, averaged over the plain image and the config's test views."""
+    answers = [weights.probabilities(features) for features in data.seen(rows, config.augmentation.test_views)]
+    mean: npt.NDArray[np.float32] = np.mean(answers, axis=0, dtype=np.float32)
+    return mean

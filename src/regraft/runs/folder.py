@@ -181,18 +181,18 @@ class RunFolder:
             pq.write_table(pa.table(columns), temporary)
 
 
-def create_run_folder(path: Path | None, default_name: str) -> RunFolder:
+def create_run_folder(path: Path | None, default: Path) -> RunFolder:
     """Makes a new, empty run folder.
 
     Args:
-        path: where; None takes `runs/NAME`, or the first of `runs/NAME-2`, `runs/NAME-3` … that is free.
-        default_name: NAME.
+        path: where; None takes the default, or the first of `DEFAULT-2`, `DEFAULT-3` … that is free.
+        default: such as `runs/NAME`.
 
     Raises:
         InputError: the folder exists and is not empty.
     """
     if path is None:
-        return RunFolder(next_free_folder(Path("runs") / default_name))
+        return RunFolder(next_free_folder(default))
     check_output(path)
     with explained_disk_errors(path):
         path.mkdir(parents=True, exist_ok=True)

@@ -5,49 +5,72 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from regraft._files import write_bytes
 from regraft.errors import InputError
+from regraft.training.settings import HiddenActivation
+from regraft.training.weights import HeadWeights
 
 
 @dataclass(frozen=True, eq=False)
 class SavedHead:
-    """A linear head and the base it stands on.
+    """A head and the base it stands on.
 
     Attributes:
-        kernel, bias: (features, outputs) and (outputs,) float32, for features as the base gives them.
+        weights: of the head, for features as the base gives them.
         activation: `softmax`, or `sigmoid` with one output: the probability of the second class.
         backbone: how the backbone is written.
         base: the identity of the base.
         size: height and width of its input.
         precision: what the base was computed in.
+        dropout: what the head was trained with.
     """
 
-    kernel: npt.NDArray[np.float32]
-    bias: npt.NDArray[np.float32]
+    weights: HeadWeights
     activation: str
     backbone: str
     base: str
     size: tuple[int, int]
     precision: str
+    dropout: float = 0.0
+
+    @property
+    def kernel(self) -> npt.NDArray[np.float32]:
+        """Of a linear head, (features, outputs); an InputError where there are hidden layers."""
+        return self.weights.kernel
+
+    @property
+    def bias(self) -> npt.NDArray[np.float32]:
+        """Of a linear head, (outputs,); an InputError where there are hidden layers."""
+        return self.weights.bias
 
 
 def write_head(path: Path, head: SavedHead) -> None:
-    """Writes a head as safetensors, its facts in the metadata."""
+    """Writes a head as safetensors, its facts in the metadata.
+
+    The tensors are `kernel` and `bias` of the last layer, and `hidden1.kernel`, `hidden1.bias` … of those before it.
+    """
     from safetensors.numpy import save
 
-    facts = {
+    facts: dict[str, Any] = {
         "activation": head.activation,
         "backbone": head.backbone,
         "base": head.base,
         "size": list(head.size),
         "precision": head.precision,
     }
-    write_bytes(path, save({"kernel": head.kernel, "bias": head.bias}, {"regraft": json.dumps(facts)}))
+    if head.weights.hidden:
+        facts["hidden_activation"] = head.weights.hidden_activation
+    if head.dropout:
+        facts["dropout"] = head.dropout
+    tensors = {}
+    for prefix, (kernel, bias) in zip(_prefixes(len(head.weights.layers)), head.weights.layers, strict=True):
+        tensors[f"{prefix}kernel"], tensors[f"{prefix}bias"] = np.ascontiguousarray(kernel), np.ascontiguousarray(bias)
+    write_bytes(path, save(tensors, {"regraft": json.dumps(facts)}))
 
 
 def read_head(path: Path) -> SavedHead:
@@ -61,12 +84,23 @@ def read_head(path: Path) -> SavedHead:
     try:
         with safe_open(path, framework="numpy") as file:
             facts: dict[str, Any] = json.loads(file.metadata()["regraft"])
-            kernel, bias = file.get_tensor("kernel"), file.get_tensor("bias")
+            layers = tuple(
+                (file.get_tensor(f"{prefix}kernel"), file.get_tensor(f"{prefix}bias"))
+                for prefix in _prefixes(len(file.keys()) // 2)
+            )
+        kind = facts.pop("hidden_activation", "relu")
+        if kind not in get_args(HiddenActivation):
+            raise ValueError(f"there is no activation {kind!r}")
+        height, width = facts.pop("size")
+        return SavedHead(HeadWeights(layers, kind), size=(height, width), **facts)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path.parent} is no finished run.",
             expected=f"a folder made by `regraft train`, with {path.name} in it",
             received=str(error),
         ) from error
-    height, width = facts.pop("size")
-    return SavedHead(kernel, bias, size=(height, width), **facts)
+
+
+def _prefixes(layers: int) -> list[str]:
+    """What the tensors of each layer begin with; those of a linear head have plain names."""
+    return [*(f"hidden{number}." for number in range(1, layers)), ""]

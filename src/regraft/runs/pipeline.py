@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from regraft._keras_backend import check_keras_backend
 from regraft._progress import progress
-from regraft.errors import InputError, RegraftError
+from regraft.errors import InputError
 from regraft.images.labelled import ImageCollection, LabelledImage
-from regraft.images.reading import read_image
 from regraft.runs.config import TrainConfig
 from regraft.runs.data import RunData, check_activation, draw_splits, find_base, find_images, load_data
 from regraft.runs.environment import describe_environment
-from regraft.runs.fitting import fit_heads
+from regraft.runs.finetuning import finetune_run
+from regraft.runs.fitting import fit_heads, head_answers
 from regraft.runs.folder import RunFolder, check_output, create_run_folder
 from regraft.runs.recording import (
+    augmentation_facts,
     backbone_facts,
     chosen_facts,
     collection_facts,
@@ -32,13 +32,10 @@ from regraft.runs.recording import (
     write_inputs,
     write_measured,
 )
+from regraft.runs.saving import save_finetuned, save_joined
+from regraft.runs.top_data import prepare_cut, top_data
 from regraft.training.choice import choose, refit
-from regraft.training.heads import TrainedHeads, head_probabilities
-
-_CHECKED = 16  # images the joined model is compared on
-# Of a probability, where both compute in f32, and where either may use bf16; a wrong preprocessing or class order gives
-# differences near 1.
-_TOLERANCE_F32, _TOLERANCE_BF16 = 0.01, 0.2
+from regraft.training.heads import TrainedHeads
 
 Report = Callable[[RunFolder, dict[str, LabelledImage]], object]
 
@@ -63,21 +60,27 @@ def train(
     output: Path | None = None,
     *,
     resume: Path | None = None,
+    like: RunFolder | None = None,
     on_measured: Callable[[RunFolder, dict[str, Any]], object] | None = None,
     report: Report | None = None,
+    tell: Callable[[str], object] | None = None,
 ) -> RunFolder:
     """Trains and measures a classifier.
 
     The grid of heads is trained on the training images, setting and epoch are chosen by validation loss, the chosen
     setting is trained again on training and validation images together for as many epochs, and that head is
-    measured on the test images, once.
+    measured on the test images, once. With a section `finetune` the top is fine-tuned in between, see
+    `runs.finetuning`.
 
     Args:
         config: what to do.
-        output: the run folder, new or empty; None takes the next free name under `runs/`.
+        output: the run folder, new or empty; None takes the next free name under `runs/`, or beside the run it is
+            `like`.
         resume: an unfinished run folder to go on with; `config` is then its own.
+        like: a finished run whose images are taken, and no others; a config that splits as its own gives its splits.
         on_measured: called with the folder and the metrics as soon as test is measured, before the model is joined.
         report: called last, with the folder and the images by hash.
+        tell: told what is worth knowing before long work begins.
 
     Raises:
         InputError: something about the images, the backbone or the folder that the user can put right.
@@ -86,42 +89,55 @@ def train(
     config = config.with_absolute_paths()
     # What can be refused is refused before the long work, and before there is a run folder.
     config.head_settings()
-    check_keras_backend(training=config.head.standard)
+    tuned = config.finetune
+    check_keras_backend(training=config.head.standard or tuned is not None)
     if output is not None:
         check_output(output)
     with clock.stage("find"):
         collection = find_images(config)
         if resume is not None:
-            collection = _as_it_was(collection, RunFolder(resume))
+            collection = as_it_was(collection, RunFolder(resume))
+        elif like is not None:
+            collection = as_it_was(collection, like)
         check_activation(collection.classes, config)
         draw_splits(collection.images, config)
         base = find_base(config.backbone)
+    if tuned is not None:
+        with clock.stage("cut"):
+            parts = prepare_cut(base, config)
     with clock.stage("features"):
         data = load_data(collection, base, config)
     with clock.stage("heads"):
-        trained, chosen, final = _train_heads(data, config)
-    kernel, bias = final.kernel[0], final.bias[0]
+        trained, chosen, final = train_run_heads(data, config)
+    head = final.weights[0]
+    if tuned is not None:
+        with clock.stage("activations"):
+            inputs = top_data(data, config, parts, tell)
 
-    default_name = f"{_slug(collection.name)}-{_slug(base.spelling)}"
-    run = RunFolder(resume) if resume is not None else create_run_folder(output, default_name)
+    default = Path("runs") / f"{_slug(collection.name)}-{_slug(base.spelling)}"
+    if like is not None:
+        default = like.path.with_name(f"{like.path.name}-finetuned")
+    run = RunFolder(resume) if resume is not None else create_run_folder(output, default)
     write_inputs(run, config, describe_environment(), data)
-    run.write_history(
-        [
-            *({"phase": "grid", **row} for row in trained.history_rows()),
-            *({"phase": "refit", **row} for row in final.history_rows()),
-        ]
-    )
-    with clock.stage("measure"):
+    history = [
+        *({"phase": "grid", **row} for row in trained.history_rows()),
+        *({"phase": "refit", **row} for row in final.history_rows()),
+    ]
+    run.write_history(history)
+    if tuned is not None:
+        with clock.stage("finetune"):
+            top = finetune_run(data, config, inputs, (trained.best_weights[chosen], head), final.settings[0], run.path)
+        run.write_history([*history, *top.history])
+        # Validation with the top as it was chosen, test with the one that is kept.
+        answers = {"validation": top.validation, "test": top.test}
+    else:
         # Validation with the head as it was chosen, test with the refitted one.
-        validation, test = data.rows("validation"), data.rows("test")
-        measured = write_measured(
-            run,
-            data,
-            {
-                "validation": trained.probabilities(data.features[validation], chosen),
-                "test": head_probabilities(data.features[test], kernel, bias),
-            },
-        )
+        answers = {
+            "validation": head_answers(trained.best_weights[chosen], data, data.rows("validation"), config),
+            "test": head_answers(head, data, data.rows("test"), config),
+        }
+    with clock.stage("measure"):
+        measured = write_measured(run, data, answers)
         metrics: dict[str, Any] = {
             "test": measured["test"],
             "validation": measured["validation"],
@@ -131,14 +147,24 @@ def train(
             "backbone": backbone_facts(data),
             "warnings": warnings(trained, chosen, data, config),
         }
-        write_head(run, config, data, kernel, bias)
+        if facts := augmentation_facts(data, config):
+            metrics["augmentation"] = facts
+        if tuned is None:
+            write_head(run, config, data, head, final.settings[0])
+        else:
+            metrics["finetune"] = top.facts
+            metrics["warnings"] += top.warnings
     metrics["seconds"] = clock.so_far()
     run.write_json("metrics", metrics)
     if on_measured is not None:
         on_measured(run, metrics)
 
     with clock.stage("model"):
-        metrics["model"] = _save_joined(run, data, kernel, bias, config.head.activation)
+        if tuned is None:
+            metrics["model"] = save_joined(run, data)
+        else:
+            metrics["model"] = save_finetuned(run, data, config, top)
+            top.forget()
     with clock.stage("report"):
         if report is not None:
             report(run, {image.sha256: image for image in data.images})
@@ -147,7 +173,7 @@ def train(
     return run
 
 
-def _as_it_was(collection: ImageCollection, run: RunFolder) -> ImageCollection:
+def as_it_was(collection: ImageCollection, run: RunFolder) -> ImageCollection:
     """The images an unfinished run was made from, and no others: what was test stays test, and is all of it.
 
     Raises:
@@ -165,7 +191,7 @@ def _as_it_was(collection: ImageCollection, run: RunFolder) -> ImageCollection:
     return replace(collection, images=images)
 
 
-def _train_heads(data: RunData, config: TrainConfig) -> tuple[TrainedHeads, int, TrainedHeads]:
+def train_run_heads(data: RunData, config: TrainConfig) -> tuple[TrainedHeads, int, TrainedHeads]:
     """The grid, the choice, and the chosen head trained again on train and validation."""
     settings = config.head_settings()
     rounds = config.head.epochs * (len(settings) if config.head.standard else 1)
@@ -183,42 +209,6 @@ def _train_heads(data: RunData, config: TrainConfig) -> tuple[TrainedHeads, int,
     both = np.concatenate([data.rows("train"), data.rows("validation")])
     final = refit(trained, chosen, lambda **options: fit_heads(data, config, both, None, **options))
     return trained, chosen, final
-
-
-def _save_joined(
-    run: RunFolder,
-    data: RunData,
-    kernel: npt.NDArray[np.float32],
-    bias: npt.NDArray[np.float32],
-    activation: str,
-) -> dict[str, Any]:
-    """Joins N∘F, saves it, and compares its answers for a few test images, read anew, with those of the run.
-
-    Raises:
-        RegraftError: they differ by more than the precision explains. Nothing is saved then.
-    """
-    from regraft.training.joining import join, save_model
-
-    base = data.base
-    model = join(base, kernel, bias, activation)
-    import keras
-
-    # Keras' openvino backend computes in bf16 where the processor has it, whatever it is told.
-    exact = data.precision == "f32" and keras.backend.backend() != "openvino"
-    tolerance = _TOLERANCE_F32 if exact else _TOLERANCE_BF16
-    rows = data.rows("test")[:_CHECKED]
-    pixels = np.stack([read_image(image.source, (base.height, base.width)) for image in data.chosen(rows)])
-    answers = np.asarray(model.predict_on_batch(pixels), np.float32)
-    expected = head_probabilities(data.features[rows], kernel, bias)
-    # The median over the images: one on the border between two classes may well differ by more.
-    difference = float(np.median(np.abs(answers - expected[:, -answers.shape[1] :]).max(axis=1)))
-    if not difference <= tolerance:
-        raise RegraftError(
-            f"The joined model does not agree with the run: probabilities differ by {difference:.3f} "
-            f"(at most {tolerance} was expected). This is a fault of regraft: please report it."
-        )
-    save_model(model, run.model)
-    return {"images_compared": len(rows), "median_difference": difference}
 
 
 def _slug(text: str) -> str:

@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from regraft._files import sha256_of_file
 from regraft.backbones.base import Base, open_base
 from regraft.backbones.graph import base_graph, cached_graph
 from regraft.errors import InputError, UnreadableImageError
 from regraft.evaluation.metrics import evaluate_predictions
-from regraft.features.extraction import extract
+from regraft.features.augmented import extract_views
+from regraft.images.augmentation import Augmentation, read_view
 from regraft.images.labelled import ImageCollection, SkippedFile
 from regraft.images.reading import read_image
 from regraft.runs.data import find_base
 from regraft.runs.folder import RunFolder
 from regraft.runs.head import SavedHead
-from regraft.training.heads import head_probabilities
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,11 @@ class Predictor:
         self.run = run if isinstance(run, RunFolder) else RunFolder(run)
         self.classes = self.run.classes()
         self.head: SavedHead = self.run.head()
-        if len(self.classes) != max(2, len(self.head.bias)):
+        known = max(2, self.head.weights.outputs)
+        if len(self.classes) != known:
             raise InputError(
                 f"{self.run.path / 'labels.txt'} does not fit the run's head.",
-                expected=f"{max(2, len(self.head.bias))} classes",
+                expected=f"{known} classes",
                 received=str(len(self.classes)),
             )
 
@@ -78,9 +80,18 @@ class Predictor:
             pass
         return open_base(str(self.run.model))
 
-    def probabilities(self, pixels: Iterable[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
-        """Class probabilities (n, classes) for uint8 RGB images of the base's size (`read_image` with `size`)."""
-        return head_probabilities(self._engine.run(pixels), self.head.kernel, self.head.bias)
+    @cached_property
+    def _views(self) -> tuple[Augmentation, int]:
+        """The policy and the number of views that answers are averaged over, beside the plain image."""
+        wanted = self.run.config().augmentation.test_views
+        return (
+            Augmentation.from_dict(self.run.metrics()["augmentation"]["policy"]) if wanted else Augmentation(),
+            wanted,
+        )
+
+    def plain_probabilities(self, pixels: Iterable[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
+        """Class probabilities (n, classes) for uint8 RGB images of the base's size, each as it is."""
+        return self.head.weights.probabilities(self._engine.run(pixels))
 
     def predict(self, images: Sequence[Path | str]) -> tuple[list[Prediction], list[SkippedFile]]:
         """Gives the answers for image files, and the files that could not be read, with the reason.
@@ -90,18 +101,20 @@ class Predictor:
         """
         names: list[str] = []
         skipped: list[SkippedFile] = []
+        policy, views = self._views
 
         def readable() -> Iterable[npt.NDArray[np.uint8]]:
             for image in images:
                 try:
-                    pixels = read_image(Path(image), self.head.size)
+                    seen = _seen(Path(image), self.head.size, policy, views)
                 except UnreadableImageError as error:
                     skipped.append(SkippedFile(str(image), str(error)))
                 else:
                     names.append(str(image))
-                    yield pixels
+                    yield from seen
 
-        probabilities = self.probabilities(readable())
+        answers = self.plain_probabilities(readable())
+        probabilities = answers.reshape(len(names), views + 1, -1).mean(axis=1)
         if skipped and not names:
             raise InputError(
                 f"None of the {len(skipped)} images can be read.",
@@ -146,12 +159,13 @@ class Predictor:
                 expected="labelled images that took no part in training",
                 received=f"{len(collection.images)} images, all of them used for training or for the choice",
             )
-        extracted = extract(fresh, self._base(), precision=self._precision())
+        policy, views = self._views
+        extracted = extract_views(fresh, self._base(), policy, views, precision=self._precision())
         if not extracted.images:
             raise InputError(f"None of the {len(fresh)} images in {collection.name} can be read.")
         index = {name: number for number, name in enumerate(self.classes)}
         labels = np.array([index[image.label] for image in extracted.images], np.int64)
-        probabilities = head_probabilities(extracted.features(), self.head.kernel, self.head.bias)
+        probabilities = np.mean([self.head.weights.probabilities(seen) for seen in extracted.features()], axis=0)
         metrics = self.run.metrics()
         measured = metrics.get("test") or metrics["validation"]  # a cell of a study has not been tested
         majority = index[measured["baseline"]["class"]]
@@ -163,3 +177,16 @@ class Predictor:
                 {"file": file.name, "reason": file.reason} for file in (*collection.skipped, *extracted.skipped)
             ],
         }
+
+
+def _seen(path: Path, size: tuple[int, int], policy: Augmentation, views: int) -> list[npt.NDArray[np.uint8]]:
+    """An image file as it is and in so many views of a policy.
+
+    Raises:
+        UnreadableImageError: it cannot be read.
+    """
+    plain = read_image(path, size)
+    if not views:
+        return [plain]
+    sha256 = sha256_of_file(path)
+    return [plain, *(read_view(path, size, policy, sha256, number) for number in range(1, views + 1))]

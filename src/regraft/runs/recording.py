@@ -12,7 +12,8 @@ from regraft.runs.config import TrainConfig
 from regraft.runs.data import RunData
 from regraft.runs.folder import RunFolder
 from regraft.runs.head import SavedHead
-from regraft.training.heads import TrainedHeads
+from regraft.training.heads import HeadWeights, TrainedHeads
+from regraft.training.settings import HeadSettings
 
 Probabilities = npt.NDArray[np.float32]
 
@@ -46,11 +47,22 @@ def write_measured(run: RunFolder, data: RunData, by_split: dict[str, Probabilit
     return metrics
 
 
-def write_head(run: RunFolder, config: TrainConfig, data: RunData, kernel: Probabilities, bias: Probabilities) -> None:
-    """Writes `head.safetensors`: kernel (features, outputs) and bias (outputs,)."""
+def write_head(
+    run: RunFolder, config: TrainConfig, data: RunData, weights: HeadWeights, settings: HeadSettings
+) -> None:
+    """Writes `head.safetensors`: the weights of a head that was trained with some settings."""
     base = data.base
     size = (base.height, base.width)
-    run.write_head(SavedHead(kernel, bias, config.head.activation, base.spelling, base.identity, size, data.precision))
+    head = SavedHead(
+        weights,
+        config.head.activation,
+        base.spelling,
+        base.identity,
+        size,
+        data.precision,
+        dropout=settings.dropout,
+    )
+    run.write_head(head)
 
 
 def image_counts(data: RunData) -> dict[str, int]:
@@ -68,11 +80,7 @@ def chosen_facts(trained: TrainedHeads, chosen: int) -> dict[str, Any]:
     setting = trained.settings[chosen]
     return {
         "label": setting.label,
-        "learning_rate": setting.learning_rate,
-        "momentum": setting.momentum,
-        "nesterov": setting.nesterov,
-        "weight_decay": setting.weight_decay,
-        "seed": setting.seed,
+        **setting.facts,
         "epoch": int(trained.best_epoch[chosen]),
         "head": chosen,
         "heads": len(trained.settings),
@@ -93,6 +101,20 @@ def backbone_facts(data: RunData) -> dict[str, Any]:
         "precision": data.precision,
         "computed": data.computed,
         "preprocessing": base.preprocessing.name,
+    }
+
+
+def augmentation_facts(data: RunData, config: TrainConfig) -> dict[str, Any]:
+    """The policy and how many views of it were used; nothing where none were."""
+    wanted = config.augmentation
+    tuned = config.finetune is not None and wanted.views != 0
+    if not (wanted.views or wanted.test_views or tuned):
+        return {}
+    return {
+        "policy": data.augmentation.as_dict(),
+        "label": data.augmentation.label,
+        "views": wanted.views or 0,
+        "test_views": wanted.test_views,
     }
 
 

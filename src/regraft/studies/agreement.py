@@ -89,8 +89,7 @@ def pairs_of(results: Results) -> list[tuple[int, int]]:
 
 
 def _weights_of(run: Path) -> npt.NDArray[np.float32]:
-    head = RunFolder(run).head()
-    return np.concatenate([head.kernel.ravel(), head.bias])
+    return RunFolder(run).head().weights.flat()
 
 
 def _images_of(run: Path) -> set[tuple[str, str]]:

@@ -6,18 +6,32 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 # In the config these hold a list to choose from; a single value of an axis becomes a list of one.
-_LISTS = frozenset({"head.learning_rate", "head.momentum", "head.nesterov", "head.weight_decay"})
+_LISTS = frozenset(
+    f"head.{name}"
+    for name in (
+        *("learning_rate", "momentum", "nesterov", "weight_decay"),
+        *("hidden_activation", "dropout", "optimizer", "label_smoothing"),
+    )
+)
 
 _TITLES = {
     "backbone.name": "backbone",
     "images.source": "images",
     "head.repeats": "initial weights tried",
+    "head.hidden": "hidden layers",
     "images.validation": "validation share",
     "images.test": "test share",
     "backbone.scaling": "input scaling",
 }
 
-_SHORT = {"learning rate": "lr", "weight decay": "decay", "batch size": "batch"}
+_SHORT = {
+    "learning rate": "lr",
+    "weight decay": "decay",
+    "batch size": "batch",
+    "hidden layers": "hidden",
+    "hidden activation": "activation",
+    "label smoothing": "smoothing",
+}
 
 
 def flattened(nested: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
@@ -48,12 +62,14 @@ def axis_title(axis: str) -> str:
 
 
 def value_text(value: Any) -> str:
-    """A value as people write it: `0.01`, `yes`, `A, B`."""
+    """A value as people write it: `0.01`, `yes`, `A, B`; the units of hidden layers as `128-64`, or `none`."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list | tuple):
+        if all(type(part) is int for part in value):  # of hidden layers: no other setting holds whole numbers
+            return "-".join(map(str, value)) or "none"
         return ", ".join(map(value_text, value))
     return str(value)
 

@@ -13,7 +13,7 @@ from regraft.errors import InputError
 from regraft.runs.config import TrainConfig
 from regraft.runs.data import RunData, check_activation, find_base, find_images, load_data
 from regraft.runs.environment import describe_environment
-from regraft.runs.fitting import fit_heads
+from regraft.runs.fitting import fit_heads, head_answers
 from regraft.runs.folder import RunFolder
 from regraft.runs.recording import (
     backbone_facts,
@@ -147,11 +147,11 @@ def _record(
     }
     if not metrics["diverged"]:
         chosen = choose(trained)
-        probabilities = trained.probabilities(data.features[data.rows("validation")], chosen)
+        probabilities = head_answers(trained.best_weights[chosen], data, data.rows("validation"), config)
         metrics |= write_measured(run, data, {"validation": probabilities})
         metrics["chosen"] = chosen_facts(trained, chosen)
         metrics["warnings"] = warnings(trained, chosen, data, config)
-        write_head(run, config, data, trained.best_kernel[chosen], trained.best_bias[chosen])
+        write_head(run, config, data, trained.best_weights[chosen], trained.settings[chosen])
     run.write_json("metrics", metrics)
 
 
@@ -194,7 +194,7 @@ def _grouped(cells: Sequence[Cell], key: Callable[[Cell], Any]) -> list[list[Cel
 def _features_key(cell: Cell) -> Any:
     images = cell.config.images
     subset = images.per_class and (images.per_class, images.test_seed)
-    return images.source, images.path, images.classes, subset, cell.config.backbone
+    return images.source, images.path, images.classes, subset, cell.config.backbone, cell.config.augmentation
 
 
 def _split_key(cell: Cell) -> Any:
@@ -203,7 +203,8 @@ def _split_key(cell: Cell) -> Any:
 
 def _stack_key(cell: Cell) -> Any:
     head = cell.config.head
-    return head.epochs, head.batch_size, head.activation, head.scale_features, head.standard
+    shared = head.epochs, head.batch_size, head.activation, head.scale_features, head.standard
+    return (*shared, head.class_weight, head.sampling)
 
 
 def _slug(label: str) -> str:

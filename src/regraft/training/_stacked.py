@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from regraft.training._objective import Objective
 from regraft.training.settings import HeadSettings
+from regraft.training.weights import HeadWeights
 
 Floats = npt.NDArray[np.float32]
 
 
 class StackedHeads:
-    """K linear heads on the same D features.
+    """K linear heads on the same D features, trained by stochastic gradient descent.
 
     Weights lie as (outputs, heads, features): one matrix product serves all heads, class reductions run over the
     first axis and per-head rates are one number per row, which is how NumPy is fastest.
@@ -27,10 +28,20 @@ class StackedHeads:
         settings: one per head.
         batch_size: the largest number of rows a step gets.
         scale: the heads train as if the features were divided by it.
+        class_weight: (classes,), as of `train_heads`.
     """
 
+    head_axis = 1
+    rows_at_once = 1024
+
     def __init__(
-        self, kernel: Floats, bias: Floats, settings: Sequence[HeadSettings], batch_size: int, scale: float
+        self,
+        kernel: Floats,
+        bias: Floats,
+        settings: Sequence[HeadSettings],
+        batch_size: int,
+        scale: float,
+        class_weight: Floats | None = None,
     ) -> None:
         heads, width, outputs = kernel.shape
         self.kernel = np.array(kernel.transpose(2, 0, 1), order="C")  # always copies: steps work in place
@@ -43,6 +54,7 @@ class StackedHeads:
         self._velocity = np.zeros_like(self.kernel)
         self._velocity_bias = np.zeros_like(self.bias)
         self._logits = np.empty(outputs * heads * batch_size, np.float32)
+        self._objective = Objective(settings, outputs, class_weight)
 
         rates = np.array([s.learning_rate for s in settings], np.float64)
         decays = np.array([s.weight_decay for s in settings], np.float64)
@@ -55,6 +67,17 @@ class StackedHeads:
         self._momentum = _per_head(momenta) if momenta.any() else None
         self._look_ahead = _per_head(np.where(nesterov, momenta, 1)) if nesterov.any() else None
         self._look_ahead_gradient = _per_head(nesterov)
+
+    @property
+    def parameters(self) -> list[Floats]:
+        """Every array of weights as it is now; heads lie along `head_axis`."""
+        return [self.kernel, self.bias]
+
+    def heads_of(self, parameters: Sequence[Floats]) -> list[HeadWeights]:
+        """The weights of each head, from arrays like `parameters`."""
+        kernel, bias = parameters
+        kernels, biases = np.ascontiguousarray(kernel.transpose(1, 2, 0)), np.ascontiguousarray(bias[:, :, 0].T)
+        return [HeadWeights.linear(k, b) for k, b in zip(kernels, biases, strict=True)]
 
     def logits(self, rows: Floats) -> Floats:
         """Rows (n, D) to logits (outputs, K, n)."""
@@ -75,10 +98,7 @@ class StackedHeads:
         np.matmul(self._matrix, rows.T, out=flat)
         error = flat.reshape(outputs, heads, count)
         error += self.bias
-        correct = np.count_nonzero(answers_of(error) == labels, axis=1)
-        targets = one_hot(labels, outputs)
-        loss = losses_and_probabilities(error, targets).sum(axis=1)
-        error -= targets  # the derivative of either loss by its logits
+        loss, correct = self._objective.descend(error, labels)
         gradient_bias = error.sum(axis=2, keepdims=True)
         gradient_bias *= _per_head(self._rate_bias / count)
         error *= _per_head(self._rate / count)
@@ -103,47 +123,6 @@ class StackedHeads:
         weights += spare
         gradient *= self._look_ahead_gradient
         weights -= gradient
-
-
-def losses_and_probabilities(logits: Floats, targets: Floats) -> Floats:
-    """Cross-entropy (K, n) of logits (outputs, K, n), **which become probabilities in place**.
-
-    One output is a sigmoid with binary cross-entropy, several are a softmax with categorical cross-entropy. Both are
-    computed from the logits, so that no probability is ever rounded to 0 and clipped.
-
-    Args:
-        logits: overwritten.
-        targets: (outputs, 1, n), 1 at the true class; for a sigmoid, 1 where the label is class 1.
-    """
-    losses: Floats
-    if len(logits) == 1:
-        unit = logits[0]
-        losses = np.maximum(unit, 0) - unit * targets[0] + np.log1p(np.exp(-np.abs(unit)))
-        np.negative(unit, out=unit)
-        np.exp(unit, out=unit)
-        unit += 1
-        np.reciprocal(unit, out=unit)
-        return losses
-    logits -= logits.max(axis=0)
-    at_label = (logits * targets).sum(axis=0)
-    np.exp(logits, out=logits)
-    total = logits.sum(axis=0)
-    logits /= total
-    losses = np.log(total) - at_label
-    return losses
-
-
-def answers_of(logits: Floats) -> npt.NDArray[np.int64]:
-    """The class each head answers with, int64 (K, n), from logits (outputs, K, n)."""
-    answers: npt.NDArray[Any] = logits[0] > 0 if len(logits) == 1 else logits.argmax(axis=0)
-    return answers.astype(np.int64, copy=False)
-
-
-def one_hot(labels: npt.NDArray[np.int64], outputs: int) -> Floats:
-    """Targets (outputs, 1, n) of labels (n,); one output means class 1 of two."""
-    classes = np.array([1]) if outputs == 1 else np.arange(outputs)
-    targets: Floats = (labels == classes[:, None, None]).astype(np.float32)
-    return targets
 
 
 @contextmanager

@@ -1,109 +1,48 @@
-"""Linear heads on cached features, many trained at once: one stacked problem on shared batches."""
+"""Heads on cached features, many trained at once: stacked problems on shared batches."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from regraft.errors import InputError
-from regraft.training._counts import ClassCounts
-from regraft.training._stacked import (
-    StackedHeads,
-    answers_of,
-    fitting_threads,
-    losses_and_probabilities,
-    one_hot,
+from regraft.training._arguments import (
+    checked_class_weight,
+    checked_options,
+    checked_set,
+    checked_start,
+    checked_validation,
+    checked_views,
+    outputs_of,
 )
+from regraft.training._epochs import BestEpoch, Stack, finite_heads, measure, train_epoch
+from regraft.training._order import EpochOrder, Sampling
+from regraft.training._stacked import StackedHeads, fitting_threads
+from regraft.training._stacked_layers import StackedNetworks
 from regraft.training.settings import HeadSettings
+from regraft.training.trained import Activation, Floats, TrainedHeads
+from regraft.training.weights import HeadWeights, head_probabilities, initial_heads, initial_weights, stacked_layers
 
-Activation = Literal["softmax", "sigmoid"]
-Floats = npt.NDArray[np.float32]
+__all__ = [
+    "Activation",
+    "Floats",
+    "HeadWeights",
+    "Labels",
+    "Sampling",
+    "TrainedHeads",
+    "balanced_class_weight",
+    "head_probabilities",
+    "initial_heads",
+    "initial_weights",
+    "rms_norm",
+    "train_heads",
+]
+
 Labels = npt.NDArray[np.int64]
-History = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class TrainedHeads:
-    """K trained heads and how they came about. `outputs` is the number of classes, or 1 for a sigmoid.
-
-    Attributes:
-        settings: one per head.
-        activation: `softmax`, or `sigmoid` for one unit that gives the probability of class 1 of two.
-        classes: how many there are.
-        order_seed, batch_size, scale: as they were given to `train_heads`.
-        kernel, bias: after the last epoch, float32 (K, D, outputs) and (K, outputs).
-        best_kernel, best_bias: after the best epoch, likewise.
-        best_epoch: int (K,), 1-based: the epoch with the lowest validation loss, the earlier one of equals; without
-            validation the last epoch. 0 where no epoch had a finite loss (then best_kernel is the start).
-        loss, accuracy: float64 (K, epochs) on the training images: the mean over the epoch's images, each measured just
-            before its batch's update, as Keras reports it.
-        val_loss, val_accuracy: float64 (K, epochs) on the validation images at the end of the epoch; NaN without them.
-        val_precision, val_recall: likewise, averaged over the classes that occur (`evaluation.metrics.macro_average`).
-        seconds: float64 (K, epochs), since the start of the head's training at the end of each epoch. Heads trained at
-            once share them.
-        diverged: bool (K,), True where a loss or a weight stopped being a finite number.
-    """
-
-    settings: tuple[HeadSettings, ...]
-    activation: Activation
-    classes: int
-    order_seed: int
-    batch_size: int
-    scale: float
-    kernel: Floats
-    bias: Floats
-    best_kernel: Floats
-    best_bias: Floats
-    best_epoch: npt.NDArray[np.int64]
-    loss: History
-    accuracy: History
-    val_loss: History
-    val_accuracy: History
-    val_precision: History
-    val_recall: History
-    seconds: History
-    diverged: npt.NDArray[np.bool_]
-
-    def probabilities(self, features: Floats, head: int, epoch: Literal["best", "last"] = "best") -> Floats:
-        """Class probabilities (N, classes), float32, that one head gives to features (N, D)."""
-        if epoch == "best":
-            return head_probabilities(features, self.best_kernel[head], self.best_bias[head])
-        return head_probabilities(features, self.kernel[head], self.bias[head])
-
-    def history_rows(self) -> list[dict[str, Any]]:
-        """The history as one plain dictionary per head and epoch, ready for JSON lines; NaN and infinity are None."""
-        return [
-            {
-                "head": head,
-                "learning_rate": settings.learning_rate,
-                "momentum": settings.momentum,
-                "nesterov": settings.nesterov,
-                "weight_decay": settings.weight_decay,
-                "seed": settings.seed,
-                "epoch": epoch + 1,
-                "loss": _finite(self.loss[head, epoch]),
-                "accuracy": _finite(self.accuracy[head, epoch]),
-                "val_loss": _finite(self.val_loss[head, epoch]),
-                "val_accuracy": _finite(self.val_accuracy[head, epoch]),
-                "val_precision": _finite(self.val_precision[head, epoch]),
-                "val_recall": _finite(self.val_recall[head, epoch]),
-                "seconds": round(float(self.seconds[head, epoch]), 4),
-            }
-            for head, settings in enumerate(self.settings)
-            for epoch in range(self.loss.shape[1])
-        ]
-
-    def select(self, heads: Sequence[int]) -> TrainedHeads:
-        """Some of the heads, in the order given."""
-        rows = list(heads)
-        arrays: dict[str, Any] = {n: value[rows] for n, value in vars(self).items() if isinstance(value, np.ndarray)}
-        return replace(self, settings=tuple(self.settings[row] for row in rows), **arrays)
 
 
 def train_heads(
@@ -117,96 +56,111 @@ def train_heads(
     validation: tuple[Floats, Labels] | None = None,
     batch_size: int = 32,
     activation: Activation = "softmax",
-    initial: tuple[Floats, Floats] | None = None,
+    class_weight: Sequence[float] | Floats | None = None,
+    sampling: Sampling = "plain",
+    initial: Sequence[HeadWeights] | None = None,
     scale: float = 1.0,
     progress: Callable[[int], None] | None = None,
 ) -> TrainedHeads:
-    """Trains one linear head per setting, all at once, with the mathematics of Keras' `Dense` and `SGD`.
+    """Trains one head per setting, all at once, with the mathematics of Keras' `Dense`, `Dropout`, `SGD` and `Adam`.
 
-    Per batch of n images, with g the gradient of the mean cross-entropy of the batch, every head does what
+    Per batch of n images, with g the gradient of the mean cross-entropy of the batch, every head of `sgd` does what
     `keras.optimizers.SGD` does:
 
-        w <- w * (1 - learning_rate * weight_decay)       decoupled; kernel and bias alike, as in Keras
+        w <- w * (1 - learning_rate * weight_decay)       decoupled; kernels and biases alike, as in Keras
         v <- momentum * v - learning_rate * g             g is taken before the decay
         w <- w + v                                        or, with Nesterov,  w + momentum * v - learning_rate * g
 
-    All heads see the same batches: one permutation of the images per epoch, drawn from `order_seed`; the last, short
-    batch is used. The kernel starts Glorot-uniform (`initial_weights`), the bias at zero. The same arguments on the
-    same machine give the same numbers bit for bit. A head whose numbers overflow is flagged and disturbs no other.
+    and one of `adam` or `adamw` what `keras.optimizers.Adam` does, with the same decay.
+
+    All heads, of whatever kind, see the same batches: one permutation of the images per epoch, drawn from
+    `order_seed`; the last, short batch is used. Kernels start Glorot-uniform (`initial_heads`), biases at zero. The
+    same arguments on the same machine give the same numbers bit for bit. A head whose numbers overflow is flagged and
+    disturbs no other. Dropout draws its masks from the seed of each head and `order_seed` (`DropoutMasks`).
+
+    The training loss holds what is trained: dropout, smoothed labels, class weights. The validation loss is the plain
+    cross-entropy for every head, so that settings can be compared by it.
 
     Args:
-        features: (N, D) float32.
+        features: (N, D) float32; or (V, N, D), V views of each image, of which every epoch draws one for each image.
         labels: (N,) class indices in 0 ... classes - 1.
-        settings: one per head.
+        settings: one per head. Linear heads of SGD without dropout are one stack; of the others, those with the
+            same hidden layers, activation and kind of optimizer, with dropout or all without.
         epochs: passes over the features.
-        order_seed: of the order of the images.
+        order_seed: of the order of the images, their views and the sampling.
         validation: features (M, D) and labels (M,), measured after every epoch; the epoch with the lowest validation
             loss is kept for each head. The loss and not the accuracy decides because it sees how sure the answers
             are: with few images many epochs share one accuracy, and the choice among them would be left to chance.
         batch_size: images per update.
         activation: `softmax`, or `sigmoid` (two classes, one unit).
-        initial: kernel (K, D, outputs) and bias (K, outputs) to start from, in place of random ones.
+        class_weight: (classes,), what the loss of an image of each class counts, as in `keras.Model.fit`: the weighted
+            losses of a batch are added up and divided by its number of images. See `balanced_class_weight`.
+        sampling: `plain`, or `balanced`: every epoch draws as many images as there are, each class that occurs equally
+            often (`EpochOrder`).
+        initial: the weights of each head to start from, for the features as they are, in place of random ones.
         scale: trains as if every feature were divided by this number (see `rms_norm`), which makes a learning rate
-            mean the same for backbones with large and with small features. The kernels given and returned are always
-            those for the features as they are: dividing x by s and a kernel's start and gradient accordingly is
-            the same as a learning rate of `learning_rate / s**2` for the kernel on x itself, which is what is
-            computed, so nothing is approximated. The bias keeps its learning rate.
+            mean the same for backbones with large and with small features. The weights given and returned are always
+            those for the features as they are: the first kernel is divided by the scale, and nothing is approximated.
+            Biases and later layers keep their learning rate.
         progress: called with 1 after each epoch.
 
     Raises:
         InputError: shapes, labels or numbers that do not fit together, or features that are not finite.
 
     Source: Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning", in the form of
-    `keras.optimizers.SGD`.
+    `keras.optimizers.SGD`; Kingma and Ba 2015, "Adam: a method for stochastic optimization", in that of
+    `keras.optimizers.Adam`.
     """
-    outputs = _outputs(classes, activation)
-    features, labels = _checked(features, labels, classes, "training")
-    width = features.shape[1]
-    if not settings:
-        raise InputError("There is no head to train.", expected="at least one setting")
-    for name, number in (("epochs", epochs), ("batch_size", batch_size)):
-        if number < 1:
-            raise InputError(f"{name} is too small.", expected="at least 1", received=str(number))
-    if not (math.isfinite(scale) and scale > 0):
-        raise InputError("The scale cannot be used.", expected="a finite number above 0", received=str(scale))
-    if validation is not None:
-        validation = _checked(*validation, classes, "validation")
-        if validation[0].shape[1] != width:
-            raise InputError(
-                "Training and validation features differ in width.",
-                expected=f"{width} features per image",
-                received=str(validation[0].shape[1]),
-            )
-    kernel, bias = initial_weights(settings, width, outputs, scale) if initial is None else initial
-    if kernel.shape != (len(settings), width, outputs) or bias.shape != (len(settings), outputs):
-        raise InputError(
-            "The initial weights do not fit.",
-            expected=f"kernel {(len(settings), width, outputs)} and bias {(len(settings), outputs)}",
-            received=f"{kernel.shape} and {bias.shape}",
-        )
-
-    kernel, bias = np.asarray(kernel, np.float32), np.asarray(bias, np.float32)
+    outputs = outputs_of(classes, activation)
+    features, labels = checked_views(features, labels, classes)
+    width = features.shape[-1]
+    checked_options(settings, epochs, batch_size, scale, sampling)
+    validation = checked_validation(validation, classes, width)
+    weights = checked_class_weight(class_weight, classes)
+    start = (
+        initial_heads(settings, width, outputs, scale)
+        if initial is None
+        else checked_start(initial, settings, width, outputs)
+    )
     history = np.full((6, len(settings), epochs), np.nan)
     seconds = np.empty(epochs)
-    order = np.random.default_rng(order_seed)
-    with fitting_threads(kernel.size * batch_size), np.errstate(all="ignore"):
-        heads = StackedHeads(kernel, bias, settings, min(batch_size, len(features)), scale)
-        best = _BestEpoch(heads, keep=validation is not None)
-        started = time.perf_counter()
-        for epoch in range(epochs):
-            history[:2, :, epoch] = _train_epoch(heads, features, labels, order.permutation(len(features)), batch_size)
-            if validation is not None:
-                history[2:, :, epoch] = _measure(heads, *validation, classes)
-            best.update(epoch, history[2, :, epoch])
-            seconds[epoch] = time.perf_counter() - started
-            if progress is not None:
-                progress(1)
+    order = EpochOrder(labels, order_seed, sampling, len(features))
+    groups = _groups(settings)
+    with np.errstate(all="ignore"):
+        stacks = [
+            _stack(
+                [start[row] for row in rows],
+                [settings[row] for row in rows],
+                min(batch_size, len(labels)),
+                scale,
+                order_seed,
+                weights,
+            )
+            for rows in groups
+        ]
+        best = [BestEpoch(stack, keep=validation is not None) for stack in stacks]
+        with fitting_threads(max(stack.parameters[0].size for stack in stacks) * batch_size):
+            started = time.perf_counter()
+            for epoch in range(epochs):
+                trained = train_epoch(stacks, features, labels, order, batch_size)
+                for rows, stack, kept, means in zip(groups, stacks, best, trained, strict=True):
+                    history[:2, rows, epoch] = means
+                    if validation is not None:
+                        history[2:, rows, epoch] = measure(stack, *validation, classes)
+                    kept.update(epoch, history[2, rows, epoch])
+                seconds[epoch] = time.perf_counter() - started
+                if progress is not None:
+                    progress(1)
+        last_weights = _in_order(groups, [stack.heads_of(stack.parameters) for stack in stacks])
+        best_weights = _in_order(groups, [kept.heads() for kept in best])
     loss, accuracy, val_loss, val_accuracy, val_precision, val_recall = history
-    finite = np.isfinite(heads.kernel).all(axis=(0, 2)) & np.isfinite(loss).all(axis=1)
+    finite = np.isfinite(loss).all(axis=1)
+    best_epoch = np.zeros(len(settings), np.int64)
+    for rows, stack, kept in zip(groups, stacks, best, strict=True):
+        finite[rows] &= finite_heads(stack)
+        best_epoch[rows] = kept.epoch
     if validation is not None:
         finite &= np.isfinite(val_loss).all(axis=1)
-    last = _unstacked(heads.kernel, heads.bias)
-    best_kernel, best_bias = last if validation is None else _unstacked(best.kernel, best.bias)
     return TrainedHeads(
         settings=tuple(settings),
         activation=activation,
@@ -214,11 +168,9 @@ def train_heads(
         order_seed=order_seed,
         batch_size=batch_size,
         scale=scale,
-        kernel=last[0],
-        bias=last[1],
-        best_kernel=best_kernel,
-        best_bias=best_bias,
-        best_epoch=best.epoch,
+        weights=last_weights,
+        best_weights=best_weights,
+        best_epoch=best_epoch,
         loss=loss,
         accuracy=accuracy,
         val_loss=val_loss,
@@ -230,143 +182,55 @@ def train_heads(
     )
 
 
-def initial_weights(
-    settings: Sequence[HeadSettings], width: int, outputs: int, scale: float = 1.0
-) -> tuple[Floats, Floats]:
-    """Glorot-uniform kernels (K, width, outputs) and zero biases (K, outputs), float32.
-
-    Each kernel is `numpy.random.default_rng(seed).uniform(-limit, limit, (width, outputs))` with
-    `limit = sqrt(6 / (width + outputs))`, divided by `scale`, the same for all heads of one seed (Glorot and Bengio
-    2010, "Understanding the difficulty of training deep feedforward neural networks", equation 16).
-    """
-    limit = math.sqrt(6 / (width + outputs))
-    by_seed = {
-        seed: np.random.default_rng(seed).uniform(-limit, limit, (width, outputs)) / scale
-        for seed in {s.seed for s in settings}
-    }
-    kernel = np.stack([by_seed[s.seed] for s in settings]).astype(np.float32)
-    return kernel, np.zeros((len(settings), outputs), np.float32)
-
-
-def head_probabilities(features: Floats, kernel: Floats, bias: Floats) -> Floats:
-    """Class probabilities (N, classes), float32, from features (N, D), a kernel (D, outputs) and a bias (outputs,).
-
-    One output is a sigmoid: its two columns are the probabilities of class 0 and class 1.
-    """
-    logits = np.asarray(features, np.float32) @ kernel + bias
-    if logits.shape[1] == 1:
-        logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
-    logits -= logits.max(axis=1, keepdims=True)
-    np.exp(logits, out=logits)
-    logits /= logits.sum(axis=1, keepdims=True)
-    return logits
-
-
 def rms_norm(features: Floats) -> float:
     """The root mean square over the images of the length of their feature vectors (N, D); 1 where all are zero.
 
-    As `scale` of `train_heads`, it makes the features' mean squared length 1.
+    As `scale` of `train_heads`, it makes the features' mean squared length 1. Of views (V, N, D), over all of them.
     """
-    squares = np.einsum("nd,nd->n", features, features)
+    flat = features.reshape(-1, features.shape[-1])
+    squares = np.einsum("nd,nd->n", flat, flat)
     return math.sqrt(float(squares.mean(dtype=np.float64))) or 1.0
 
 
-class _BestEpoch:
-    """The weights of each head at its lowest validation loss so far (or just the last epoch, if `keep` is False)."""
+def balanced_class_weight(labels: Labels, classes: int) -> Floats:
+    """Class weights (classes,) by which every class counts the same: n / (classes that occur · images of the class).
 
-    def __init__(self, heads: StackedHeads, keep: bool) -> None:
-        self._heads, self._keep = heads, keep
-        self._loss = np.full(heads.kernel.shape[1], np.inf)
-        self.epoch = np.zeros(heads.kernel.shape[1], np.int64)
-        if keep:
-            self.kernel, self.bias = heads.kernel.copy(), heads.bias.copy()
-
-    def update(self, epoch: int, val_loss: History) -> None:
-        if not self._keep:
-            self.epoch[:] = epoch + 1
-            return
-        better = val_loss < self._loss
-        self._loss[better] = val_loss[better]
-        self.epoch[better] = epoch + 1
-        np.copyto(self.kernel, self._heads.kernel, where=better[None, :, None])
-        np.copyto(self.bias, self._heads.bias, where=better[None, :, None])
+    The images' mean weight is 1, so that a learning rate keeps its meaning. A class without images has weight 1, which
+    nothing feels. The weights scikit-learn calls `balanced`.
+    """
+    _, labels = checked_set(np.zeros((len(labels), 1), np.float32), labels, classes, "training")
+    counts = np.bincount(labels, minlength=classes)
+    weights = np.ones(classes)
+    weights[counts > 0] = len(labels) / ((counts > 0).sum() * counts[counts > 0])
+    return weights.astype(np.float32)
 
 
-def _train_epoch(
-    heads: StackedHeads, features: Floats, labels: Labels, order: npt.NDArray[np.int64], batch_size: int
-) -> History:
-    """One pass in the given order; mean loss and accuracy, (2, K)."""
-    sums = np.zeros((2, heads.kernel.shape[1]))
-    buffer = np.empty((min(batch_size, len(features)), features.shape[1]), np.float32)
-    for batch in _slices(len(features), batch_size):
-        chosen = order[batch]
-        # "clip" only because NumPy copies once more in its default mode; every index is in range.
-        rows = np.take(features, chosen, axis=0, out=buffer[: len(chosen)], mode="clip")
-        loss, correct = heads.step(rows, labels[chosen])
-        sums[0] += loss
-        sums[1] += correct
-    return sums / len(features)
+def _groups(settings: Sequence[HeadSettings]) -> list[list[int]]:
+    """The positions of the heads that one stack can hold, for each stack."""
+    groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for row, s in enumerate(settings):
+        groups[s.hidden, s.hidden_activation, s.optimizer == "sgd", s.dropout > 0].append(row)
+    return list(groups.values())
 
 
-def _measure(heads: StackedHeads, features: Floats, labels: Labels, classes: int) -> History:
-    """Mean loss, accuracy, macro precision and macro recall of the heads as they are, (4, K)."""
-    outputs, count, _ = heads.kernel.shape
-    loss = np.zeros(count)
-    found = ClassCounts(count, classes)
-    for part in _slices(len(features), 1024):
-        logits = heads.logits(features[part])
-        found.add(answers_of(logits), labels[part])
-        loss += losses_and_probabilities(logits, one_hot(labels[part], outputs)).sum(axis=1, dtype=np.float64)
-    return np.stack([loss / len(features), found.accuracy(), *found.macro_precision_recall()])
+def _stack(
+    start: Sequence[HeadWeights],
+    settings: Sequence[HeadSettings],
+    batch_size: int,
+    scale: float,
+    order_seed: int,
+    class_weight: Floats | None,
+) -> Stack:
+    first = settings[0]
+    if first.linear and first.optimizer == "sgd" and not first.dropout:
+        kernel, bias = (np.asarray(array, np.float32) for array in stacked_layers(start))
+        return StackedHeads(kernel, bias, settings, batch_size, scale, class_weight)
+    return StackedNetworks(start, settings, scale, order_seed, class_weight)
 
 
-def _slices(count: int, size: int) -> Iterator[slice]:
-    return (slice(start, min(start + size, count)) for start in range(0, count, size))
-
-
-def _unstacked(kernel: Floats, bias: Floats) -> tuple[Floats, Floats]:
-    """(outputs, K, D) and (outputs, K, 1) to (K, D, outputs) and (K, outputs)."""
-    return np.ascontiguousarray(kernel.transpose(1, 2, 0)), np.ascontiguousarray(bias[:, :, 0].T)
-
-
-def _outputs(classes: int, activation: Activation) -> int:
-    if classes < 2:
-        raise InputError("A classifier needs classes.", expected="at least 2", received=str(classes))
-    if activation == "softmax":
-        return classes
-    if activation != "sigmoid":
-        raise InputError("The activation is not known.", expected="softmax or sigmoid", received=str(activation))
-    if classes != 2:
-        raise InputError(
-            "A sigmoid head tells two classes apart.", expected="2 classes", received=str(classes), hint="use softmax"
-        )
-    return 1
-
-
-def _checked(features: Floats, labels: Labels, classes: int, what: str) -> tuple[Floats, Labels]:
-    features = np.ascontiguousarray(features, np.float32)
-    labels = np.asarray(labels)
-    if features.ndim != 2 or not features.size or labels.shape != (len(features),):
-        raise InputError(
-            f"The {what} features and labels do not fit together.",
-            expected="features (images, width) and one label per image, at least one image",
-            received=f"features {features.shape}, labels {labels.shape}",
-        )
-    if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0 or labels.max() >= classes:
-        raise InputError(
-            f"A {what} label is no class index.",
-            expected=f"whole numbers from 0 to {classes - 1}",
-            received=f"{labels.dtype} from {labels.min()} to {labels.max()}",
-        )
-    with np.errstate(all="ignore"):
-        finite = np.isfinite(features.sum(dtype=np.float64))  # no array of N * D booleans
-    if not finite:
-        raise InputError(
-            f"The {what} features are not all finite numbers.",
-            hint="extract them again, with --precision f32 if they were extracted in less",
-        )
-    return features, labels.astype(np.int64, copy=False)
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def _in_order(groups: Sequence[Sequence[int]], weights: Sequence[Sequence[HeadWeights]]) -> tuple[HeadWeights, ...]:
+    """The weights of all heads in the order of the settings."""
+    placed = {
+        row: head for rows, heads in zip(groups, weights, strict=True) for row, head in zip(rows, heads, strict=True)
+    }
+    return tuple(placed[row] for row in sorted(placed))

@@ -8,25 +8,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from regraft._files import atomic_path
 from regraft._keras_backend import choose_keras_backend
 from regraft.backbones.base import Base
+from regraft.training._keras_head import keras_head
+from regraft.training.weights import HeadWeights
 
 
-def join(base: Base, kernel: npt.NDArray[np.float32], bias: npt.NDArray[np.float32], activation: str) -> Any:
-    """Puts a linear head on a base.
+def join(base: Base, weights: HeadWeights, activation: str, *, dropout: float = 0.0) -> Any:
+    """Puts a head on a base.
 
     Args:
         base: F.
-        kernel, bias: N, (features, outputs) and (outputs,), for features as the base gives them.
+        weights: N, for features as the base gives them.
         activation: `softmax`, or `sigmoid` for one output.
+        dropout: what N was trained with. It does nothing in use; who trains the model on finds it there.
 
     Returns:
         A `keras.Model` of plain Keras layers, the base frozen: uint8 RGB pixels (batch, height, width, 3) → class
-        probabilities (batch, outputs); with `sigmoid` the probability of the second class.
+        probabilities (batch, outputs); with `sigmoid` the probability of the second class. The layers of the head are
+        `head_hidden1`, `head_dropout1` … and `head`.
     """
     choose_keras_backend(training=False)
     import keras
@@ -34,10 +35,8 @@ def join(base: Base, kernel: npt.NDArray[np.float32], bias: npt.NDArray[np.float
     from regraft.backbones.networks import base_model
 
     features = base_model(base)
-    head = keras.layers.Dense(len(bias), activation=activation, name="head")
-    model = keras.Model(features.input, head(features.output), name="regraft")
-    head.set_weights([kernel, bias])
-    return model
+    answer, _ = keras_head(features.output, weights, activation, dropout=dropout)
+    return keras.Model(features.input, answer, name="regraft")
 
 
 def save_model(model: Any, path: Path) -> None:

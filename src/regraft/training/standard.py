@@ -17,12 +17,15 @@ from regraft._keras_backend import choose_keras_backend
 from regraft.backbones.base import Base
 from regraft.images.labelled import LabelledImage
 from regraft.images.reading import read_image
-from regraft.training.heads import Activation, Labels, TrainedHeads, initial_weights
+from regraft.training._arguments import checked_class_weight
+from regraft.training._keras_head import keras_head, weights_of
+from regraft.training._order import EpochOrder, Sampling
 from regraft.training.settings import HeadSettings
+from regraft.training.trained import Activation, TrainedHeads
+from regraft.training.weights import initial_heads
 
 Images = Sequence[LabelledImage]
-
-_MEASURES = ("loss", "accuracy", "val_loss", "val_accuracy")
+Labels = npt.NDArray[np.int64]
 
 
 def train_heads_standard(
@@ -37,14 +40,16 @@ def train_heads_standard(
     validation: tuple[Images, Labels] | None = None,
     batch_size: int = 32,
     activation: Activation = "softmax",
+    class_weight: Sequence[float] | npt.NDArray[np.float32] | None = None,
+    sampling: Sampling = "plain",
     scale: float = 1.0,
     progress: Callable[[int], None] | None = None,
 ) -> TrainedHeads:
     """Trains the heads one after the other, each on top of the frozen base in one Keras model.
 
     Arguments and result are those of `train_heads`, with images in place of features; precision and recall are not
-    measured (NaN). `progress` is called with 1
-    after each epoch of each head.
+    measured (NaN). `progress` is called with 1 after each epoch of each head. A head with dropout ends elsewhere than
+    one of `train_heads`, since Keras draws masks of its own; all others end at the same weights, up to rounding.
 
     Raises:
         MissingPackageError: no training backend of Keras is installed.
@@ -57,48 +62,53 @@ def train_heads_standard(
     features = base_model(base)
     width = int(features.output_shape[-1])
     outputs = 1 if activation == "sigmoid" else classes
-    kernels, biases = initial_weights(settings, width, outputs, scale)
+    weighting = checked_class_weight(class_weight, classes)
+    start = initial_heads(settings, width, outputs, scale)
     history = np.full((4, len(settings), epochs), np.nan)
     seconds = np.empty((len(settings), epochs))
     unmeasured = np.full((len(settings), epochs), np.nan)
     last, best = [], []
     best_epoch = np.zeros(len(settings), np.int64)
     for index, setting in enumerate(settings):
-        head = keras.layers.Dense(outputs, activation=activation, name=f"head{index}")
         scaled = keras.layers.Rescaling(1 / scale, name=f"scale{index}")(features.output)
-        model = keras.Model(features.input, head(scaled))
-        head.set_weights([kernels[index] * scale, biases[index]])
+        answer, dense = keras_head(scaled, start[index], activation, dropout=setting.dropout, seed=setting.seed)
+        first, bias = start[index].layers[0]
+        dense[0].set_weights([first * scale, bias])
+        model = keras.Model(features.input, answer)
+        plain = f"{'binary' if outputs == 1 else 'sparse_categorical'}_crossentropy"
+        smoothed = setting.label_smoothing > 0
         model.compile(
-            optimizer=keras.optimizers.SGD(
-                setting.learning_rate,
-                momentum=setting.momentum,
-                nesterov=setting.nesterov,
-                weight_decay=setting.weight_decay or None,
-            ),
-            loss="binary_crossentropy" if outputs == 1 else "sparse_categorical_crossentropy",
-            metrics=["accuracy"],
+            optimizer=_optimizer(setting),
+            loss=_smoothed_loss(setting.label_smoothing, outputs) if smoothed else plain,
+            metrics=["accuracy", _plain_loss(outputs)] if smoothed else ["accuracy"],
         )
-        order = np.random.default_rng(order_seed)
+        measured = ("loss", "accuracy", "val_plain_loss" if smoothed else "val_loss", "val_accuracy")
+        order = EpochOrder(labels, order_seed, sampling)
         held = None if validation is None else _batches(*validation, np.arange(len(validation[0])), batch_size, base)
-        lowest, kept = np.inf, head.get_weights()
+        lowest, kept = np.inf, weights_of(dense, start[index], scale)
         started = time.perf_counter()
         for epoch in range(epochs):
             # One epoch at a time, so that each has the order of `train_heads`. The history holds means over images.
-            batches = _batches(images, labels, order.permutation(len(images)), batch_size, base)
-            means = model.fit(batches, validation_data=held, shuffle=False, verbose=0).history
-            for row, name in enumerate(_MEASURES[: 2 if held is None else 4]):
+            batches = _batches(images, labels, order.next_epoch()[0], batch_size, base)
+            means = model.fit(
+                batches,
+                validation_data=held,
+                class_weight=None if weighting is None else dict(enumerate(weighting.tolist())),
+                shuffle=False,
+                verbose=0,
+            ).history
+            for row, name in enumerate(measured[: 2 if held is None else 4]):
                 history[row, index, epoch] = means[name][0]
             if validation is None or history[2, index, epoch] < lowest:
-                lowest, kept, best_epoch[index] = history[2, index, epoch], head.get_weights(), epoch + 1
+                lowest, best_epoch[index] = history[2, index, epoch], epoch + 1
+                kept = weights_of(dense, start[index], scale)
             seconds[index, epoch] = time.perf_counter() - started
             if progress is not None:
                 progress(1)
-        last.append(head.get_weights())
+        last.append(weights_of(dense, start[index], scale))
         best.append(kept)
-    final_kernel, final_bias = _stack(last, scale)
-    best_kernel, best_bias = _stack(best, scale)
-    measured = history if validation is not None else history[:2]
-    finite = np.isfinite(measured).all(axis=(0, 2)) & np.isfinite(final_kernel).all(axis=(1, 2))
+    finite = np.isfinite(history if validation is not None else history[:2]).all(axis=(0, 2))
+    finite &= [bool(np.isfinite(head.flat()).all()) for head in last]
     return TrainedHeads(
         settings=tuple(settings),
         activation=activation,
@@ -106,10 +116,8 @@ def train_heads_standard(
         order_seed=order_seed,
         batch_size=batch_size,
         scale=scale,
-        kernel=final_kernel,
-        bias=final_bias,
-        best_kernel=best_kernel,
-        best_bias=best_bias,
+        weights=tuple(last),
+        best_weights=tuple(best),
         best_epoch=best_epoch,
         loss=history[0],
         accuracy=history[1],
@@ -120,6 +128,44 @@ def train_heads_standard(
         seconds=seconds,
         diverged=~finite,
     )
+
+
+def _optimizer(setting: HeadSettings) -> Any:
+    import keras
+
+    rate, decay = setting.learning_rate, setting.weight_decay
+    if setting.optimizer == "adam":
+        return keras.optimizers.Adam(rate, weight_decay=decay or None)
+    if setting.optimizer == "adamw":
+        return keras.optimizers.AdamW(rate, weight_decay=decay)
+    return keras.optimizers.SGD(rate, momentum=setting.momentum, nesterov=setting.nesterov, weight_decay=decay or None)
+
+
+def _smoothed_loss(smoothing: float, outputs: int) -> Any:
+    """Cross-entropy with smoothed labels; for several classes Keras has it for one-hot labels only."""
+    import keras
+
+    if outputs == 1:
+        return keras.losses.BinaryCrossentropy(label_smoothing=smoothing)
+
+    def loss(labels: Any, answers: Any) -> Any:
+        targets = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(labels, (-1,)), "int32"), outputs)
+        return keras.losses.categorical_crossentropy(targets, answers, label_smoothing=smoothing)
+
+    return loss
+
+
+def _plain_loss(outputs: int) -> Any:
+    """Cross-entropy as a metric, which with smoothed labels is not the loss. Keras' own wants labels (n, 1)."""
+    import keras
+
+    def plain_loss(labels: Any, answers: Any) -> Any:
+        column = keras.ops.reshape(labels, (-1, 1))
+        if outputs == 1:
+            return keras.losses.binary_crossentropy(column, answers)
+        return keras.losses.sparse_categorical_crossentropy(column, answers)
+
+    return plain_loss
 
 
 def _batches(images: Images, labels: Labels, order: npt.NDArray[np.int64], batch_size: int, base: Base) -> Any:
@@ -136,9 +182,3 @@ def _batches(images: Images, labels: Labels, order: npt.NDArray[np.int64], batch
             return np.stack(pixels), labels[chosen]
 
     return Batches()
-
-
-def _stack(weights: list[list[Any]], scale: float) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Kernels for the features as they are, (K, D, outputs), and biases (K, outputs)."""
-    kernels = np.stack([np.asarray(kernel, np.float32) for kernel, _ in weights]) / np.float32(scale)
-    return kernels.astype(np.float32), np.stack([np.asarray(bias, np.float32) for _, bias in weights])

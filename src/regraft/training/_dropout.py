@@ -1,0 +1,43 @@
+"""Dropout for many networks at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from regraft.training.settings import HeadSettings
+
+Floats = npt.NDArray[np.float32]
+
+
+class DropoutMasks:
+    """Draws the masks of K networks: 0 for a value that is dropped, 1 / (1 - dropout) for one that is kept.
+
+    Each seed has one generator, `numpy.random.default_rng((seed, order_seed))`. Networks of one seed use the same
+    random numbers, so that two that differ in a setting differ in nothing else: with the same dropout their masks
+    are equal, and what a small dropout drops a larger one drops too. What a network gets does not depend on which
+    others are trained beside it.
+
+    Args:
+        settings: one per network, all with the same hidden layers.
+        order_seed: as of `train_heads`.
+
+    Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting", in the form of
+    `keras.layers.Dropout` (scaled in training, not in use).
+    """
+
+    def __init__(self, settings: Sequence[HeadSettings], order_seed: int) -> None:
+        seeds = list(dict.fromkeys(s.seed for s in settings))
+        self._generators = [np.random.default_rng((seed, order_seed)) for seed in seeds]
+        self._rows = np.array([seeds.index(s.seed) for s in settings])
+        rates = np.array([s.dropout for s in settings])
+        self._rates = rates.astype(np.float32)[:, None, None]
+        self._kept = (1 / (1 - rates)).astype(np.float32)[:, None, None]
+
+    def draw(self, width: int, images: int) -> Floats:
+        """The next masks, float32 (K, width, images)."""
+        numbers = np.stack([g.random((width, images), np.float32) for g in self._generators])
+        masks: Floats = (numbers[self._rows] >= self._rates) * self._kept
+        return masks
