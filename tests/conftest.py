@@ -30,6 +30,11 @@ WEIGHTS = os.environ.get("REGRAFT_WEIGHTS")
 def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """One cache for the session, so that the graph of a backbone is built once; never the user's own."""
     folder = tmp_path_factory.mktemp("cache")
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # Once for all test processes: each has a folder of its own beside those of the others.
+        shared = tmp_path_factory.getbasetemp().parent / "graphs"
+        shared.mkdir(exist_ok=True)
+        (folder / "graphs").symlink_to(shared)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REGRAFT_CACHE", str(folder))
         patch.delenv("REGRAFT_WEIGHTS", raising=False)

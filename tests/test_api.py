@@ -3,11 +3,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import regraft
 from regraft import api
+from regraft.runs.config import make_config
+from regraft.runs.finetune_config import AugmentationConfig, FinetuneConfig
 from regraft.studies.declaration import Study
+from regraft.training.rate_range import RateRange
 
 
 def test_train_takes_the_names_of_the_config(photos: Path, tmp_path: Path) -> None:
@@ -125,3 +129,69 @@ def test_comparing_hands_on_what_it_is_asked(monkeypatch: pytest.MonkeyPatch) ->
         (["a", "b"], {"split": "test", "all_pairs": False}),
         (["a", "b", "c"], {"split": "validation", "all_pairs": True}),
     ]
+
+
+@pytest.fixture
+def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[regraft.RunFolder, list[Any]]:
+    """A run that looks finished, and what was to be carried out, in the place of carrying it out."""
+    asked: list[Any] = []
+    monkeypatch.setattr(api, "run_config", lambda config, *given, **options: asked.append((config, given, options)))
+    run = regraft.RunFolder(tmp_path / "run")
+    run.write_config(
+        make_config(
+            {
+                "images": {"source": "photos", "exact": True},
+                "seed": 4,
+                "head": {"hidden": [8]},
+                "finetune": {"blocks": 2, "epochs": 3},
+                "augmentation": {"views": 5, "rotation": 3.0},
+            }
+        )
+    )
+    run.write_json("metrics", {})
+    return run, asked
+
+
+def test_fine_tuning_takes_all_else_from_the_run(begun: tuple[regraft.RunFolder, list[Any]], tmp_path: Path) -> None:
+    run, asked = begun
+    regraft.finetune(run.path)
+    settings = {"finetune": {"last": 9, "learning_rate": 0.1}, "augmentation": {"views": 2}}
+    regraft.finetune(str(run.path), output=tmp_path / "new", settings=settings)
+    (plain, (nowhere,), options), (given, (output,), _) = asked
+    assert (plain, nowhere, options["like"].path) == (run.config(), None, run.path)
+    assert output == tmp_path / "new"
+    assert given.finetune == FinetuneConfig(last=9, epochs=3, learning_rate=0.1)
+    assert given.augmentation == AugmentationConfig(views=2, rotation=3.0)
+    assert given.model_copy(update={"finetune": None, "augmentation": AugmentationConfig()}) == run.config().model_copy(
+        update={"finetune": None, "augmentation": AugmentationConfig()}
+    )
+
+
+def test_fine_tuning_changes_nothing_else(begun: tuple[regraft.RunFolder, list[Any]], tmp_path: Path) -> None:
+    run, asked = begun
+    with pytest.raises(regraft.InputError, match=r"the sections finetune and augmentation[\s\S]*head, seed"):
+        regraft.finetune(run.path, settings={"head": {"epochs": 3}, "finetune": {}, "seed": {}})
+    with pytest.raises(regraft.InputError, match="no finished run"):
+        regraft.finetune(tmp_path / "nowhere")
+    (run.path / "metrics.json").unlink()
+    with pytest.raises(regraft.InputError, match=r"no finished run[\s\S]*--resume"):
+        regraft.finetune(run.path)
+    assert asked == []
+
+
+def test_a_rate_is_found_with_the_settings_of_the_run(
+    begun: tuple[regraft.RunFolder, list[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = begun
+    found = RateRange(np.geomspace(1e-3, 1, 4), np.ones(4), np.ones(4), None)
+    asked: list[Any] = []
+    monkeypatch.setattr(
+        "regraft.runs.rate_finding.find_rate", lambda *given, **options: asked.append((given, options)) or found
+    )
+    assert regraft.find_learning_rate(run.path, lowest=1e-3, highest=2.0, steps=11) is found
+    ((folder, config), options) = asked[0]
+    assert (folder.path, config) == (run.path, run.config())
+    assert options == {"lowest": 1e-3, "highest": 2.0, "steps": 11, "tell": None}
+    regraft.find_learning_rate(run.path, tmp_path / "figures" / "lr.svg", {"at": "input"})
+    assert asked[1][0][1].finetune == FinetuneConfig(at="input", epochs=3)
+    assert (tmp_path / "figures" / "lr.svg").read_text().startswith("<?xml")

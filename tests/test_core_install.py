@@ -71,7 +71,9 @@ def test_the_frozen_path_needs_no_training_backend(core: Path, photos: Path, tmp
     assert checked.split() == ["openvino"]
 
 
-def test_training_through_keras_names_the_extra(core: Path, photos: Path, tmp_path: Path) -> None:
-    refused = outcome(core, tmp_path, "regraft", "train", str(photos), "--standard", "--output", "standard")
+@pytest.mark.parametrize("option", ["--standard", "--finetune"])
+def test_training_through_keras_names_the_extra(core: Path, photos: Path, tmp_path: Path, option: str) -> None:
+    refused = outcome(core, tmp_path, "regraft", "train", str(photos), option, "--output", "new")
     assert refused.returncode == 2
     assert 'pip install "regraft[tensorflow]"' in refused.stderr
+    assert not (tmp_path / "new").exists()

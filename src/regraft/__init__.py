@@ -6,7 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from regraft.api import compare, evaluate, predict, study, train
+    from regraft.api import compare, evaluate, find_learning_rate, finetune, predict, study, train
+    from regraft.backbones.cuts import cut
     from regraft.errors import InputError, RegraftError
     from regraft.images.opening import open_images
     from regraft.images.reading import read_image
@@ -20,7 +21,10 @@ __all__ = [
     "RunFolder",
     "StudyFolder",
     "compare",
+    "cut",
     "evaluate",
+    "find_learning_rate",
+    "finetune",
     "open_images",
     "predict",
     "read_image",
@@ -34,7 +38,10 @@ _HOMES = {
     "RunFolder": "regraft.runs.folder",
     "StudyFolder": "regraft.studies.folder",
     "compare": "regraft.api",
+    "cut": "regraft.backbones.cuts",
     "evaluate": "regraft.api",
+    "find_learning_rate": "regraft.api",
+    "finetune": "regraft.api",
     "open_images": "regraft.images.opening",
     "predict": "regraft.api",
     "read_image": "regraft.images.reading",

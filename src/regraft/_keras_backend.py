@@ -38,6 +38,16 @@ def choose_keras_backend(*, training: bool) -> str:
     return backend
 
 
+def prefer_training_backend() -> None:
+    """Has Keras imported with a backend that trains, where one is installed and nothing is decided yet.
+
+    For Python sessions: a first run needs none, but Keras cannot change its backend when a later step trains with it.
+    """
+    if "keras" not in sys.modules and not os.environ.get("KERAS_BACKEND"):
+        installed = [name for name in _TRAINING if importlib.util.find_spec(name)]
+        choose_keras_backend(training=bool(installed))
+
+
 def check_keras_backend(*, training: bool) -> None:
     """Raises what `choose_keras_backend` would, in no time: nothing is imported, nothing is set."""
     _backend(training)

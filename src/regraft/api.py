@@ -7,15 +7,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regraft._keras_backend import prefer_training_backend
 from regraft.errors import InputError
 from regraft.runs.config import TrainConfig, make_config, read_config
+from regraft.runs.finetune_config import with_finetune
 from regraft.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from regraft.runs.comparing import Comparison
+    from regraft.studies.cats_study import CatsStudy
     from regraft.studies.declaration import Study
     from regraft.studies.flower_study import FlowerStudy
     from regraft.studies.folder import StudyFolder
+    from regraft.studies.search_folder import SearchFolder
     from regraft.training.rate_range import RateRange
 
 
@@ -51,6 +55,7 @@ def train(
     for key, value in (("name", backbone), ("weights", weights)):
         if value is not None:
             values.setdefault("backbone", {})[key] = value
+    prefer_training_backend()
     return run_config(make_config(values), Path(output) if output is not None else None)
 
 
@@ -143,9 +148,16 @@ def find_learning_rate(
 
 def _finetuned_config(run: RunFolder, settings: dict[str, dict[str, Any]]) -> TrainConfig:
     """The config of a run, with fine-tuning."""
+    if unknown := [name for name in settings if name not in ("finetune", "augmentation")]:
+        raise InputError(
+            "A run is fine-tuned with its own settings of all else.",
+            expected="the sections finetune and augmentation",
+            received=", ".join(unknown),
+            hint="for other settings: regraft train --finetune",
+        )
     run.metrics()  # says what is wrong where it is no finished run
     values = read_config(run.path / "config.toml")
-    values["finetune"] = {**values.get("finetune", {}), **settings.get("finetune", {})}
+    values["finetune"] = with_finetune(values.get("finetune", {}), settings.get("finetune", {}))
     values["augmentation"] = {**values.get("augmentation", {}), **settings.get("augmentation", {})}
     return make_config(values)
 
@@ -187,12 +199,13 @@ def study(
     """Runs a study and writes its report as a page and as a PDF.
 
     Args:
-        what: `flowers`, or a TOML file that declares a grid of settings.
+        what: `flowers`, `cats-and-dogs`, or a TOML file that declares a grid of settings.
         images: a folder of class folders, a manifest, or a named set, in place of the study's own.
         path: a local copy of a named set.
         output: the study folder; the next free name under `studies/` where None.
-        backbone, seed, seeds, folds, epochs: in place of the study's own.
-        standard_epochs, quick: of `flowers`: how much is trained through Keras (`FlowerStudy`).
+        backbone, seed, seeds, folds, epochs: in place of the study's own; cats-and-dogs has no folds.
+        standard_epochs, quick: of `flowers` and `cats-and-dogs`: how much is trained through Keras (`FlowerStudy`;
+            `CatsStudy`, whose epochs of training from scratch these are).
 
     Returns:
         The study folder: `.facts()`, `.results("grid")`, `.recommended`, `.html`, `.pdf`.
@@ -211,14 +224,29 @@ def study(
         return _finish_flowers(
             FlowerStudy(source, where, path=local, standard_epochs=standard_epochs, quick=quick, **options)
         )
+    if str(what) == "cats-and-dogs":
+        from regraft.studies.cats_study import CatsStudy
+
+        if folds is not None:
+            raise InputError(
+                "cats-and-dogs has no folds.", expected="another number of --seeds", received=f"--folds {folds}"
+            )
+        given = {"seed": seed, "seeds": seeds, "epochs": epochs, "scratch_epochs": standard_epochs}
+        options = {name: value for name, value in given.items() if value is not None}
+        local = Path(path) if path is not None else None
+        networks = None if backbone is None else (backbone,)
+        source = "cats-and-dogs" if images is None else images
+        return _finish_cats(CatsStudy(source, where, path=local, backbones=networks, quick=quick, **options))
     if quick or standard_epochs is not None:
         raise InputError(
-            "--quick and --standard-epochs belong to the flower study.", expected="flowers", received=str(what)
+            "--quick and --standard-epochs belong to the flower study and to cats-and-dogs.",
+            expected="flowers or cats-and-dogs",
+            received=str(what),
         )
     if not str(what).endswith(".toml"):
         raise InputError(
             f"There is no study called {what}.",
-            expected="flowers, or a TOML file that declares one",
+            expected="flowers, cats-and-dogs, or a TOML file that declares one",
             received=str(what),
         )
     values = read_config(Path(what))
@@ -268,12 +296,23 @@ def resume_study(folder: str | Path) -> StudyFolder:
         from regraft.studies.flower_study import FlowerStudy
 
         return _finish_flowers(FlowerStudy(resume=begun.path))
+    if settings.get("kind") == "cats-and-dogs":
+        from regraft.studies.cats_study import CatsStudy
+
+        return _finish_cats(CatsStudy(resume=begun.path))
     return _finish_grid(begun.grid("grid")[0], None, begun)
 
 
 def _finish_flowers(begun: FlowerStudy) -> StudyFolder:
     from regraft.reports.page import write_report
     from regraft.studies.flowers import run_all
+
+    return _reported(run_all(begun, write_report).folder)
+
+
+def _finish_cats(begun: CatsStudy) -> StudyFolder:
+    from regraft.reports.page import write_report
+    from regraft.studies.cats_and_dogs import run_all
 
     return _reported(run_all(begun, write_report).folder)
 
@@ -294,6 +333,78 @@ def _reported(folder: StudyFolder) -> StudyFolder:
     seconds = folder.facts()["seconds"]
     folder.write_facts(seconds={**seconds, "report": round(spent, 3), "total": round(seconds["total"] + spent, 3)})
     return folder
+
+
+def search(
+    images: str | Path,
+    *,
+    trials: int = 40,
+    timeout: float | None = None,
+    finetune: bool = False,
+    output: str | Path | None = None,
+    backbone: str | None = None,
+    weights: str | Path | None = None,
+    seed: int = 0,
+    settings: dict[str, dict[str, Any]] | None = None,
+) -> SearchFolder:
+    """Searches for good settings with Optuna on validation, then trains the best one and measures it on test, once.
+
+    Args:
+        images, backbone, weights, seed: as for `train`.
+        trials: how many settings to try.
+        timeout: begins no new trial after so many seconds.
+        finetune: searches the settings of fine-tuning as well, both phases in every trial.
+        output: the search folder; the next free name under `searches/` where None.
+        settings: what is fixed, in the sections and by the names of `config.toml`, and the space in a section `search`:
+            `{"search": {"head": {"dropout": {"low": 0.0, "high": 0.5}}}}`.
+
+    Returns:
+        The search folder: `.facts()`, `.trials()`, `.recommended`.
+
+    Raises:
+        InputError: says what was expected, what was received and what to do.
+    """
+    values: dict[str, Any] = {name: dict(section) for name, section in (settings or {}).items()}
+    values["seed"] = seed
+    values.setdefault("images", {})["source"] = str(images)
+    values["search"] = {**values.get("search", {}), "trials": trials}
+    if timeout is not None:
+        values["search"]["timeout"] = timeout
+    if finetune:
+        values.setdefault("finetune", {})
+    for key, value in (("name", backbone), ("weights", weights)):
+        if value is not None:
+            values.setdefault("backbone", {})[key] = value
+    return search_values(values, Path(output) if output is not None else None)
+
+
+def search_values(
+    values: dict[str, Any], output: Path | None, *, tell: Callable[[str], object] | None = None
+) -> SearchFolder:
+    """Searches as a nested dictionary says, such as a TOML file holds, its table [search] included."""
+    from regraft.reports.page import write_report
+    from regraft.studies.search import run_search
+    from regraft.studies.search_folder import search_config
+
+    config, wanted = search_config(values)
+    return run_search(config, wanted, output, report_run=write_report, tell=tell)
+
+
+def resume_search(folder: str | Path, *, tell: Callable[[str], object] | None = None) -> SearchFolder:
+    """Goes on with a search that was begun.
+
+    Raises:
+        InputError: the folder is no such search, or it is finished.
+    """
+    from regraft.reports.page import write_report
+    from regraft.studies.search import run_search
+    from regraft.studies.search_folder import SearchFolder
+
+    begun = SearchFolder(folder)
+    config, wanted = begun.config()
+    if begun.complete:
+        raise InputError(f"{folder} is finished: there is nothing to resume.")
+    return run_search(config, wanted, resume=begun, report_run=write_report, tell=tell)
 
 
 def compare(runs: Sequence[str | Path], *, split: str = "test", all_pairs: bool = False) -> Comparison:

@@ -175,8 +175,14 @@ def test_a_study_of_which_everything_diverged(here: Path, regraft: Run, monkeypa
         ((), "Which study?"),
         (("mushrooms",), "There is no study called mushrooms."),
         (("nowhere.toml",), "There is no config file nowhere.toml."),
-        (("my study.toml", "--quick"), "--quick and --standard-epochs belong to the flower study."),
-        (("my study.toml", "--standard-epochs", "2"), "--quick and --standard-epochs belong to the flower study."),
+        (
+            ("my study.toml", "--quick"),
+            "belong to the flower study and to cats-and-dogs.",
+        ),
+        (
+            ("my study.toml", "--standard-epochs", "2"),
+            "belong to the flower study and to cats-and-dogs.",
+        ),
         (("my study.toml", "--epochs", "0"), "head.epochs"),
         (("my study.toml", "--folds", "1"), "folds"),
         (("my study.toml", "--seeds", "0"), "seeds"),

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from regraft.runs.config import TrainConfig, config_text, make_config
+from regraft.runs.finetune_config import AugmentationConfig, FinetuneConfig
+
 FEW = ("--epochs", "10")
 
 
@@ -255,7 +258,8 @@ def test_a_run_goes_on_from_another_folder_and_with_its_own_images(
     assert regraft("train", "--resume", run).code == 0
     after = json.loads((run / "metrics.json").read_text())
     assert after["test"] == before["test"]
-    assert after["images"] == before["images"]
+    assert after["images"] == {**before["images"], "skipped": 1}
+    assert (run / "skipped.csv").read_text().splitlines()[1].startswith("red/extra.jpg,not one of the images")
     (run / "report.html").unlink()
     shutil.rmtree(tmp_path / "here" / "photos" / "red")
     done = regraft("train", "--resume", run)
@@ -311,5 +315,80 @@ def test_heads_that_cannot_be_are_refused(
 ) -> None:
     done = regraft("train", photos, "--output", tmp_path / "run", *options)
     assert done.code == 2
+    assert said in done.err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[TrainConfig]:
+    """The configs that were to be carried out, in the place of carrying them out."""
+    found: list[TrainConfig] = []
+
+    def note(config: TrainConfig, *_: object, **__: object) -> None:
+        found.append(config)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("regraft.api.run_config", note)
+    return found
+
+
+def test_augmentation_pooling_and_fine_tuning_are_handed_on(regraft: Callable, asked: list[TrainConfig]) -> None:
+    regraft("train", "photos")
+    assert (asked[0].finetune, asked[0].augmentation, asked[0].backbone.pooling) == (
+        None,
+        AugmentationConfig(),
+        "average",
+    )
+    options = ("--views", 4, "--test-views", 2, "--vertical-flip", "--zoom", "0.9,1.1", "--colour", 0.5)
+    regraft("train", "photos", "--pooling", "both", *options)
+    assert asked[1].augmentation == AugmentationConfig(
+        views=4, test_views=2, vertical_flip=True, zoom=(0.9, 1.1), colour=0.5
+    )
+    assert (asked[1].backbone.pooling, asked[1].finetune) == ("both", None)
+    for options, wanted in (
+        (("--finetune",), FinetuneConfig()),
+        (("--blocks", 2), FinetuneConfig(blocks=2)),
+        (("--finetune", "--last", 7), FinetuneConfig(last=7)),
+        (("--from", "block5_add"), FinetuneConfig(from_layer="block5_add")),
+    ):
+        regraft("train", "photos", *options)
+        assert asked[-1].finetune == wanted
+
+
+def test_a_config_file_says_how_to_fine_tune(regraft: Callable, asked: list[TrainConfig], tmp_path: Path) -> None:
+    given = make_config(
+        {
+            "images": {"source": "photos"},
+            "finetune": {"blocks": 3, "staged": True, "l2_sp": 0.1, "patience": 0},
+            "augmentation": {"views": 2, "crop": [0.3, 1.0]},
+        }
+    )
+    (tmp_path / "config.toml").write_text(config_text(given))
+    regraft("train", "--config", tmp_path / "config.toml")
+    assert asked[0] == given
+    regraft("train", "--config", tmp_path / "config.toml", "--last", 5, "--views", 6)
+    assert asked[1].finetune == FinetuneConfig(last=5, staged=True, l2_sp=0.1, patience=0)
+    assert asked[1].augmentation == AugmentationConfig(views=6, crop=(0.3, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--finetune", "--blocks", "1", "--last", "2"), "more than one way"),
+        (("--from", "nowhere"), "no layer of that name"),
+        (("--blocks", "99"), "number of blocks"),
+        (("--views", "-1"), "augmentation.views"),
+        (("--views", "2", "--standard"), "plain images only"),
+        (("--test-views", "2", "--rotation", "181"), "rotation"),
+        (("--crop", "0.5"), "--crop cannot be read"),
+        (("--pooling", "median"), "pooling"),
+        (("--activation", "sigmoid", "--finetune"), "2 classes"),
+    ],
+)
+def test_what_cannot_be_augmented_or_fine_tuned_is_refused(
+    regraft: Callable, photos: Path, tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    done = regraft("train", photos, "--output", tmp_path / "run", *options)
+    assert done.code == 2, done
     assert said in done.err
     assert not (tmp_path / "run").exists()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_finetuned import finetune_facts
 from made_runs import SETTINGS, history_rows
 
 from regraft.images.labelled import LabelledImage, SkippedFile
@@ -152,3 +153,22 @@ def test_the_command_is_one_a_shell_takes():
 def test_the_day_of_the_run():
     assert facts.when({"time": "2026-07-03T14:05:09+00:00"}) == "3 July 2026, 14:05 UTC"
     assert facts.when({}) == facts.when({"time": "yesterday"}) == ""
+
+
+def test_of_a_fine_tuned_run_the_head_is_where_it_began():
+    metrics = {"finetune": finetune_facts(), "chosen": SETTINGS | {"label": "lr 0.1", "epoch": 5, "heads": 3}}
+    found = {fact.title: fact for fact in facts.key_facts(metrics)}
+    assert found["Chosen head"].value == "lr 0.1"
+    assert found["Fine-tuning"].value == "2 blocks, 2,812,345 parameters"
+    assert "Chosen setting" not in found
+    config = make_config({"images": {"source": "folder", "path": "photos"}})
+    choice = facts.method(config, metrics, [{"phase": "refit"}], None)[1]
+    assert "trained for 5 epochs on the training and validation images together. Fine-tuning begins" in choice
+    plain_choice = facts.method(config, {"chosen": metrics["chosen"]}, [{"phase": "refit"}], None)[1]
+    assert plain_choice.endswith("together; that one is the classifier.")
+
+
+def test_the_time_names_the_stages_of_fine_tuning():
+    seconds = {"cut": 0.5, "activations": 12.0, "finetune": 61.0, "total": 80.0}
+    detail = facts.key_facts({"seconds": seconds})[0].detail
+    assert plain(detail) == ("cutting the network 0.5 s, computing activations at the cut 12 s, fine-tuning 1 min 1 s")

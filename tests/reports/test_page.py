@@ -4,6 +4,7 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
+from made_finetuned import augmentation_facts, finetune_facts, finetune_rows, make_finetuned
 from made_runs import SETTINGS, history_rows, make_run
 from strict_page import StrictPage
 
@@ -192,6 +193,42 @@ def test_warnings_stand_at_the_end_and_are_announced_at_the_top(tmp_path):
     page = report(make_run(folder, changes={"warnings": ["The class 'x' is small."]}))
     assert page.text.index("1 warning about this run") < page.text.index("test accuracy")
     assert page.text.index("The class 'x' is small.") > page.text.index("How to get these numbers again")
+
+
+def test_a_fine_tuned_run_shows_what_was_done_and_its_views(tmp_path):
+    small = {"backbone": {"name": "Lite0", "size": [32, 32], "features": 1280}}
+    views = augmentation_facts(views=8, test_views=4)
+    run, images = make_finetuned(tmp_path, augmentation=views, changes=small, wrong=1, photos=1)
+    page = report((run, images))
+    assert "Augmentation A view is an image that was changed at random" in page.text
+    assert "drawn at random. Every answer, here as for new images, is an average" in page.text
+    assert "Learning curves of the heads" in page.text
+    assert "Fine-tuning First a head was trained on the features of the frozen network." in page.text
+    assert "2 blocks, 2,812,345 parametersepoch 5; adamw, lr 0.0002, cosine" in page.text
+    assert "the accuracy went from 80.0 %, of the frozen network with its head, to 90.0 %" in page.text
+    assert len(page.all("svg")) == 3 + 3
+    assert len(page.all("image")) == 10
+    assert all(image["xlink:href"].startswith("data:image/jpeg;base64,") for image in page.all("image"))
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    figures = {file.name for file in (run.path / "figures").iterdir()}
+    assert {"augmentation.svg", "cut.svg", "finetuning.svg"} <= figures
+    # A later report that has less to draw leaves no figure of the earlier one.
+    write_report(run, None)
+    assert "augmentation.svg" not in {file.name for file in (run.path / "figures").iterdir()}
+    run.write_history(history_rows())
+    run.write_json("metrics", {name: part for name, part in run.metrics().items() if name != "finetune"})
+    assert "Fine-tuning" not in report((run, images)).text
+    assert not {"cut.svg", "finetuning.svg"} & {file.name for file in (run.path / "figures").iterdir()}
+
+
+def test_names_of_a_fine_tuned_network_are_text(tmp_path):
+    facts = finetune_facts(cut=HOSTILE[0], blocks=HOSTILE[:5], settings=HOSTILE[4])
+    augmentation = augmentation_facts(label=HOSTILE[0])
+    page = report(make_finetuned(tmp_path, facts=facts, augmentation=augmentation, photos=0, rows=finetune_rows(1)))
+    assert page.all("script") == []
+    assert page.text.count(HOSTILE[0]) >= 3
+    assert "line\\nfeed.jpg" in page.text
 
 
 def test_the_same_run_gives_the_same_page(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from regraft.backbones.catalogue import CATALOGUE
 from regraft.reports import references
 from regraft.reports.references import backbone_paper
+from regraft.training.finetune_settings import FinetuneSettings
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,16 @@ def test_every_backbone_of_the_catalogue_has_one_and_a_file_has_none():
 
 def test_keys_and_addresses_are_told_apart():
     papers = {backbone_paper(name) for name in CATALOGUE} | {references.WILSON, references.TRANSFER}
+    papers |= set(references.RECIPES.values())
     assert len({paper.key for paper in papers}) == len({paper.url for paper in papers}) == len(papers)
     address = re.compile(r"https://(arxiv\.org/abs/\d{4}\.\d{4,5}|doi\.org/10\.\S+)")
     assert [paper.url for paper in papers if not address.fullmatch(paper.url)] == []
     assert [paper.key for paper in papers if re.search(r"\d{4}", paper.key)[0] not in paper.text] == []
+
+
+def test_the_words_of_a_recipe_are_those_of_the_settings():
+    label = FinetuneSettings(layer_decay=3.0, l2_sp=0.1).label
+    assert [word for word in references.RECIPES if word not in label] == []
+    assert [
+        word for word in references.RECIPES if word in FinetuneSettings(optimizer="sgd", schedule="constant").label
+    ] == []

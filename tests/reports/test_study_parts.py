@@ -64,7 +64,7 @@ def test_citations_by_name_become_references():
         "Holm’s method [[cite:holm1979]]."
     )
     keys = [reference.key for reference in parts.SHARED_REFERENCES]
-    assert len(keys) == len(set(keys)) == 6
+    assert len(keys) == len(set(keys)) == 9
     assert WILSON in parts.SHARED_REFERENCES
 
 

@@ -104,6 +104,14 @@ def test_heads_that_cannot_be_are_refused(wrong: dict) -> None:
         make_config({"images": {"source": "x"}, "head": wrong}).head_settings()
 
 
+def test_views_are_for_heads_on_cached_features() -> None:
+    config = make_config({"images": {"source": "x"}, "head": {"standard": True}, "augmentation": {"views": 2}})
+    with pytest.raises(InputError, match=r"plain images only[\s\S]*2 views"):
+        config.head_settings()
+    without = {"images": {"source": "x"}, "head": {"standard": True}, "augmentation": {"views": 0, "test_views": 2}}
+    assert make_config(without).head_settings()
+
+
 def test_repeats_are_seeds() -> None:
     config = make_config({"images": {"source": "x"}, "head": {"learning_rate": [1.0], "repeats": 3}, "seed": 4})
     assert [s.seed for s in config.head_settings()] == [4, 5, 6]
@@ -131,6 +139,10 @@ def test_repeats_are_seeds() -> None:
         {"images": {"source": "x", "test_seed": -1}},
         {"images": {"source": "x", "per_class": 0}},
         {"images": {"source": "x"}, "backbone": {"scaling": "0 to 2"}},
+        {"images": {"source": "x"}, "backbone": {"pooling": "median"}},
+        {"images": {"source": "x"}, "finetune": {"layers": 3}},
+        {"images": {"source": "x"}, "augmentation": {"views": -1}},
+        {"images": {"source": "x"}, "augmentation": 3},
     ],
 )
 def test_bad_values_are_named(values: dict) -> None:

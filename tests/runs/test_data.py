@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from regraft.backbones.preprocessing import SCALINGS
 from regraft.errors import InputError
 from regraft.features.extraction import extract
+from regraft.features.view import View
 from regraft.images.splitting import assign_splits
 from regraft.runs.config import TrainConfig, make_config
 from regraft.runs.data import RunData, check_activation, draw_splits, find_base, find_images, load_data
@@ -130,3 +132,18 @@ def test_made_up_data_is_like_the_real(made_data: Callable[..., RunData], data: 
     for name, value in vars(data).items():
         assert type(getattr(made, name)) is type(value), name
         assert getattr(getattr(made, name), "dtype", None) == getattr(value, "dtype", None), name
+
+
+def test_views_are_extracted_beside_the_plain_images(small_config: Callable[..., TrainConfig], quickly: None) -> None:
+    assert load(small_config()).views is None
+    data = load(small_config(augmentation={"views": 2, "test_views": 1, "rotation": 5.0}))
+    assert data.views.shape == (3, *data.features.shape)
+    np.testing.assert_array_equal(data.views[0], data.features)
+    assert data.augmentation.rotation == 5
+    assert data.augmentation.horizontal_flip  # what was left open is chosen for photos
+    again = extract(data.images[:4], data.base, engine="keras", precision="f32", view=View(data.augmentation, 2))
+    np.testing.assert_allclose(data.views[2, :4], again.features(), rtol=0, atol=1e-6)
+    rows = data.rows("test")
+    np.testing.assert_array_equal(data.seen(rows, 0), data.features[None, rows])
+    np.testing.assert_array_equal(data.seen(rows, 1), data.views[:2, rows])
+    np.testing.assert_array_equal(replace(data, views=None).seen(rows, 0), data.features[None, rows])

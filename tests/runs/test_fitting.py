@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 
 from regraft.runs.config import TrainConfig, make_config
 from regraft.runs.data import RunData
-from regraft.runs.fitting import fit_heads
+from regraft.runs.finetune_config import AugmentationConfig
+from regraft.runs.fitting import fit_heads, head_answers
 from regraft.training.heads import TrainedHeads, rms_norm, train_heads
 from regraft.training.settings import HeadSettings
 
@@ -131,3 +133,40 @@ def test_classes_are_balanced_over_the_images_trained_on(made_data: MakeData) ->
         scale=rms_norm(data.features[data.rows("train")]),
     )
     assert_same(fit_heads(data, config, rows, None, settings=SETTINGS, epochs=3), expected)
+
+
+def with_views(data: RunData, count: int) -> RunData:
+    """The same data in so many views more, each a little different."""
+    noise = np.random.default_rng(5).normal(0, 0.3, (count, *data.features.shape)).astype(np.float32)
+    return replace(data, views=np.concatenate([data.features[None], data.features + noise]))
+
+
+def test_heads_learn_from_the_views_and_validate_on_the_plain_images(made_data: MakeData) -> None:
+    config = config_for()
+    data = with_views(made_data(config), 3)
+    assert_same(fit(data, config, "train"), fit(replace(data, views=None), config, "train"))  # none were asked for
+    config = config.model_copy(update={"augmentation": AugmentationConfig(views=2)})
+    train, validation = data.rows("train"), data.rows("validation")
+    expected = train_heads(
+        data.views[:3, train],
+        data.labels[train],
+        SETTINGS,
+        classes=2,
+        epochs=3,
+        order_seed=4,
+        validation=(data.features[validation], data.labels[validation]),
+        batch_size=7,
+        scale=rms_norm(data.features[train]),
+    )
+    assert_same(fit(data, config, "train"), expected)
+
+
+def test_answers_are_averaged_over_the_test_views(made_data: MakeData) -> None:
+    config = config_for()
+    data = with_views(made_data(config), 3)
+    (weights, _) = fit(data, config, "train").weights
+    rows = data.rows("test")
+    np.testing.assert_array_equal(head_answers(weights, data, rows, config), weights.probabilities(data.features[rows]))
+    config = config.model_copy(update={"augmentation": AugmentationConfig(test_views=2)})
+    answers = [weights.probabilities(view[rows]) for view in data.views[:3]]
+    np.testing.assert_allclose(head_answers(weights, data, rows, config), np.mean(answers, axis=0), rtol=0, atol=1e-6)

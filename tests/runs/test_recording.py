@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from regraft.evaluation.metrics import evaluate_predictions
+from regraft.images.augmentation import Augmentation
 from regraft.images.labelled import SkippedFile
 from regraft.runs.config import TrainConfig, make_config
 from regraft.runs.data import RunData
 from regraft.runs.fitting import fit_heads
 from regraft.runs.folder import RunFolder
 from regraft.runs.recording import (
+    augmentation_facts,
     backbone_facts,
     chosen_facts,
     collection_facts,
@@ -179,3 +181,34 @@ def test_what_a_reader_must_know(data: RunData, what: str, said: str) -> None:
         data = replace(data, skipped=tuple(SkippedFile(str(number), "empty") for number in range(40)))
     (warning,) = warnings(trained, 0, data, config)
     assert re.search(said, warning)
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "finetune", "facts"),
+    [
+        ({}, None, None),
+        ({"views": 3}, None, (3, 0)),
+        ({"test_views": 2}, None, (0, 2)),
+        ({}, {}, (0, 0)),  # fine-tuning has views of its own
+        ({"views": 0}, {}, None),
+        ({"views": 0, "test_views": 2}, {}, (0, 2)),
+    ],
+)
+def test_the_policy_is_written_down_where_it_was_used(
+    data: RunData, augmentation: dict[str, int], finetune: Any, facts: tuple[int, int] | None
+) -> None:
+    values = {"images": {"source": "x"}, "augmentation": augmentation}
+    config = make_config(values if finetune is None else {**values, "finetune": finetune})
+    policy = Augmentation(horizontal_flip=True, zoom=(0.8, 1.0))
+    found = augmentation_facts(replace(data, augmentation=policy), config)
+    if facts is None:
+        assert found == {}
+        return
+    assert (found["views"], found["test_views"]) == facts
+    assert Augmentation.from_dict(found["policy"]) == policy
+    assert found["label"] == "horizontal flip, zoom 80–100 % of the side"
+
+
+def test_a_policy_that_changes_nothing_gives_fine_tuning_no_views(data: RunData) -> None:
+    config = make_config({"images": {"source": "x"}, "finetune": {}})
+    assert augmentation_facts(replace(data, augmentation=Augmentation()), config) == {}

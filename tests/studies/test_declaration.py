@@ -212,3 +212,17 @@ def test_a_grid_that_is_too_large_is_refused_at_once() -> None:
 def test_a_file_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere\.toml"):
         read_study(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize(
+    "parts", [{"finetune": {"blocks": 1}}, {"finetune": {}}, {"vary": {"finetune": {"blocks": [1, 2]}}}]
+)
+def test_fine_tuning_is_refused_as_cells_would_leave_it_out(parts: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"train heads only[\s\S]*regraft finetune RUN"):
+        make_study({"images": {"source": "photos"}, **parts})
+
+
+def test_views_can_be_varied_where_heads_can_see_them() -> None:
+    views = {"augmentation": {"views": [0, 4]}}
+    assert [study(views).config(s.values).augmentation.views for s in study(views).settings] == [0, 4]
+    assert "plain images only" in refused(views, head={"standard": True})

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from regraft.backbones.cuts import Cut, cut
-from regraft.training.finetuning import Top, build_top
+from regraft.backbones.cuts import cut
+from regraft.training.finetune_settings import FinetuneSettings
+from regraft.training.finetuning import Finetuned, Top, build_top, finetune
 from regraft.training.settings import HeadSettings
 from regraft.training.top_inputs import CachedActivations
 from regraft.training.weights import initial_heads
@@ -20,7 +22,7 @@ ROWS, VALIDATION = np.arange(20), np.arange(20, 30)
 
 
 @contextmanager
-def eagerly() -> Iterator[None]:
+def eagerly(whether: bool = True) -> Iterator[None]:
     """Keras computes step by step: for a few small steps that is faster than making a graph first, and the same."""
     import keras
 
@@ -29,11 +31,12 @@ def eagerly() -> Iterator[None]:
         return
     import tensorflow as tf
 
-    tf.config.run_functions_eagerly(True)
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(whether)
     try:
         yield
     finally:
-        tf.config.run_functions_eagerly(False)
+        tf.config.run_functions_eagerly(before)
 
 
 def small_network() -> Any:
@@ -50,12 +53,10 @@ def small_network() -> Any:
     maps = layers.Conv2D(4, 3, 2, padding="same", use_bias=False, name="stem")(maps)
     maps = normalised(maps, "stem")
     for block in "ab":
-        wide = layers.Conv2D(8, 1, use_bias=False, name=f"{block}_expand")(maps)
-        wide = normalised(wide, f"{block}_expand")
-        wide = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"{block}_depthwise")(wide)
-        wide = normalised(wide, f"{block}_depthwise")
-        wide = layers.Conv2D(4, 1, use_bias=False, name=f"{block}_project")(wide)
-        maps = layers.Add(name=f"{block}_add")([maps, normalised(wide, f"{block}_project", active=False)])
+        side = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"{block}_depthwise")(maps)
+        side = normalised(side, f"{block}_depthwise")
+        side = layers.Conv2D(4, 1, use_bias=False, name=f"{block}_project")(side)
+        maps = layers.Add(name=f"{block}_add")([maps, normalised(side, f"{block}_project", active=False)])
     maps = layers.Conv2D(6, 1, use_bias=False, name="head_conv")(maps)
     maps = normalised(maps, "head")
     network = keras.Model(pixels, layers.GlobalAveragePooling2D(name="pooling")(maps))
@@ -76,11 +77,22 @@ def randomise(model: Any, seed: int = 0) -> None:
                 variable.assign(draw.uniform(low, high, variable.shape))
 
 
-def small_top(*, outputs: int = CLASSES, dropout: float = 0.0, hidden: tuple[int, ...] = (), **where: Any) -> Top:
-    """A new small network, cut as told (after `a_add` if not), with an untrained head; the same every time."""
-    parts: Cut = cut(small_network(), **(where or {"at": "a_add"}))
-    (head,) = initial_heads([HeadSettings(0.1, hidden=hidden)], 6, outputs)
-    return build_top(parts, head, "sigmoid" if outputs == 1 else "softmax", dropout=dropout)
+def small_top(*, outputs: int = CLASSES, dropout: float = 0.0, **where: Any) -> Top:
+    """A small network with an untrained head, cut as told, after `a_add` if not.
+
+    There is one for each cut, as building takes time; it is given with the weights it had at first.
+    """
+    top, start = _built(outputs, dropout, tuple(where.items()) or (("at", "a_add"),))
+    top.whole.set_weights(start)
+    return top
+
+
+@cache
+def _built(outputs: int, dropout: float, where: tuple[tuple[str, Any], ...]) -> tuple[Top, list[npt.NDArray[Any]]]:
+    parts = cut(small_network(), **dict(where))
+    (head,) = initial_heads([HeadSettings(0.1)], 6, outputs)
+    top = build_top(parts, head, "sigmoid" if outputs == 1 else "softmax", dropout=dropout)
+    return top, [np.array(array) for array in top.whole.get_weights()]
 
 
 def small_pixels(count: int = 30) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -116,3 +128,19 @@ def moved(before: dict[str, list[npt.NDArray[Any]]], after: dict[str, list[npt.N
         for name, old in before.items()
         if any(one.tobytes() != other.tobytes() for one, other in zip(old, after[name], strict=True))
     }
+
+
+def small_settings(**changed: Any) -> FinetuneSettings:
+    given = {"epochs": 2, "learning_rate": 0.01, "optimizer": "sgd", "batch_size": 10, "warmup": 0.0, **changed}
+    return FinetuneSettings(**given)
+
+
+def trained_small(top: Top, about: FinetuneSettings | None = None, **changed: Any) -> Finetuned:
+    """Fine-tunes on the small images."""
+    inputs, labels = small_inputs(top)
+    given = {"inputs": inputs, "labels": labels, "settings": about or small_settings(), "rows": ROWS, **changed}
+    return finetune(top, **given)
+
+
+def without_seconds(done: Finetuned) -> list[dict[str, Any]]:
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in done.history]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from regraft._keras_backend import prefer_training_backend
 from regraft.backbones._blocks import read_blocks
 from regraft.backbones._topology import Graph, activations_at, read_graph
 from regraft.backbones.base import Base, open_base
@@ -149,6 +150,7 @@ def cut(
     Raises:
         InputError: no such backbone or weights, a model that cannot be cut, or what `find_cut` raises.
     """
+    prefer_training_backend()
     card = None
     if isinstance(backbone, str | Path):
         base = open_base(str(backbone), weights=weights, pooling=pooling)

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from regraft.cli import backbones, cache, compare, demo, evaluate, finetune, predict, report, study, train
+from regraft.cli import backbones, cache, compare, demo, evaluate, finetune, predict, report, search, study, train
 from regraft.cli._output import READER_GONE, drop_stdout, note, unwritable_stdout
 from regraft.errors import RegraftError
 
@@ -25,6 +25,7 @@ app.command("lr-find")(finetune.find_rate)
 app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
 app.command("study")(study.study)
+app.command("search")(search.search)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("backbones")(backbones.backbones)
@@ -34,7 +35,7 @@ app.command("demo")(demo.demo)
 _STOPPED = 130
 _STOPPED_TEXT = (
     "regraft: stopped. Finished work is kept; `regraft train --resume RUN` goes on with an unfinished run, "
-    "`regraft study --resume STUDY` with a study."
+    "`regraft study --resume STUDY` with a study, `regraft search --resume SEARCH` with a search."
 )
 _OUR_FAULT = "This is a fault of regraft; please report it with the traceback that REGRAFT_DEBUG=1 shows."
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def study(
     what: Annotated[
-        str | None, typer.Argument(help="A study that comes with regraft: flowers; or a TOML file that declares one.")
+        str | None,
+        typer.Argument(help="A study of regraft's own: flowers, cats-and-dogs; or a TOML file that declares one."),
     ] = None,
     images: Annotated[str | None, typer.Option(help="A folder of class folders, a manifest, or a named set.")] = None,
     path: Annotated[Path | None, typer.Option(help="A local copy of a named set.")] = None,
@@ -30,10 +31,14 @@ def study(
     folds: Annotated[int | None, typer.Option(help="Cross-validation with so many folds within each seed.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Of everything trained on cached features.")] = None,
     standard_epochs: Annotated[
-        int | None, typer.Option(help="flowers: epochs of the training through Keras; 0 leaves it out.")
+        int | None,
+        typer.Option(
+            help="flowers: epochs of the training through Keras; cats-and-dogs: of that from scratch; 0 leaves it out."
+        ),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="flowers: a short training through Keras; the report says so.")
+        bool,
+        typer.Option("--quick", help="flowers, cats-and-dogs: little is trained through Keras; the report says so."),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
@@ -61,7 +66,7 @@ def study(
     elif what is None:
         raise InputError(
             "Which study?",
-            expected="flowers, or a TOML file that declares one",
+            expected="flowers, cats-and-dogs, or a TOML file that declares one",
             hint="regraft study flowers --images FOLDER --quick",
         )
     else:

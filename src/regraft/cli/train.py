@@ -117,6 +117,7 @@ def train(
     """Train a classifier on labelled images and measure it on images it has never seen."""
     from regraft.api import run_config
     from regraft.runs.config import make_config, read_config
+    from regraft.runs.finetune_config import with_finetune
 
     given: dict[str, dict[str, Any]] = {
         "images": {
@@ -171,8 +172,10 @@ def train(
             )
         for section, options in given.items():
             chosen = {name: value for name, value in options.items() if value is not None}
-            if section != "finetune" or finetune or chosen:  # without this section nothing is fine-tuned
+            if section != "finetune":
                 values[section] = {**values.get(section, {}), **chosen}
+            elif finetune or chosen:  # without this section nothing is fine-tuned
+                values[section] = with_finetune(values.get(section, {}), chosen)
         if seed is not None:
             values["seed"] = seed
         if "source" not in values["images"]:

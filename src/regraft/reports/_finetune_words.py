@@ -37,7 +37,7 @@ def finetuning(metrics: Metrics, history: History, config: TrainConfig) -> list[
     return [
         f"{_what(facts)} {_activations(facts, config)}",
         _how(facts, history, config),
-        _change(facts, history, metrics["validation"]["images"]),
+        _change(facts, history, metrics["validation"]["images"], config.augmentation.test_views > 0),
     ]
 
 
@@ -139,7 +139,7 @@ def _how(facts: Metrics, history: History, config: TrainConfig) -> str:
     return " ".join(text)
 
 
-def _change(facts: Metrics, history: History, images: int) -> str:
+def _change(facts: Metrics, history: History, images: int, averaged: bool) -> str:
     frozen, tuned = facts["frozen"], facts["tuned"]
     on = f"On the {count(images, 'validation image')}" if images > 1 else "On the one validation image"
     if not facts["best_epoch"]:
@@ -157,6 +157,7 @@ def _change(facts: Metrics, history: History, images: int) -> str:
             f"loss of {_loss(frozen['validation_loss'])}.{after} By the loss, which "
             "chooses, fine-tuning was no better than the frozen network."
         )
+    plain = " (of the plain images alone, without their test-time views)" if averaged else ""
     before, now = frozen["validation_accuracy"], tuned["validation_accuracy"]
     went = (
         f"the accuracy of the frozen network with its head and of the fine-tuned one is the same, {percent(now)}"
@@ -165,8 +166,8 @@ def _change(facts: Metrics, history: History, images: int) -> str:
     )
     return (
         f"{on} {went}{_in_images(before, now, images)}; the loss went from {_loss(frozen['validation_loss'])} to "
-        f"{_loss(tuned['validation_loss'])}. Both networks were measured on the same images, in one training, and "
-        "these images also chose the epoch: that may make the fine-tuned one look better than it is. Whether the "
+        f"{_loss(tuned['validation_loss'])}{plain}. Both networks were measured on the same images, in one training, "
+        "and these images also chose the epoch: that may make the fine-tuned one look better than it is. Whether the "
         "difference would be there for other images was not tested."
     )
 

@@ -56,6 +56,22 @@ def draw_rate_range(found: RateRange, title: str = TITLE) -> Drawn:
         return drawn(_figure(found, title), _description(found))
 
 
+def check_suffix(path: Path) -> str:
+    """The suffix of a file that `write_rate_range` can write, in small letters; to be asked before long work.
+
+    Raises:
+        InputError: another suffix.
+    """
+    kind = path.suffix.lower()
+    if kind not in SUFFIXES:
+        raise InputError(
+            f"A figure cannot be written to {path.name}.",
+            expected="a file name that ends in .svg, .png or .pdf",
+            received=f"the suffix {path.suffix!r}" if path.suffix else "a name without a suffix",
+        )
+    return kind
+
+
 def write_rate_range(found: RateRange, path: Path, title: str = TITLE) -> None:
     """Writes the figure to a file of the format its suffix names.
 
@@ -67,13 +83,7 @@ def write_rate_range(found: RateRange, path: Path, title: str = TITLE) -> None:
     Raises:
         InputError: another suffix, or the file cannot be written.
     """
-    kind = path.suffix.lower()
-    if kind not in SUFFIXES:
-        raise InputError(
-            f"A figure cannot be written to {path.name}.",
-            expected="a file name that ends in .svg, .png or .pdf",
-            received=f"the suffix {path.suffix!r}" if path.suffix else "a name without a suffix",
-        )
+    kind = check_suffix(path)
     if kind == ".svg":
         write_text(path, draw_rate_range(found, title).svg)
         return

@@ -128,7 +128,17 @@ class TrainConfig(Section):
     seed: int = Field(default=0, ge=0)
 
     def head_settings(self) -> list[HeadSettings]:
-        """The grid of heads: the default one, or the product of the axes that were named."""
+        """The grid of heads: the default one, or the product of the axes that were named.
+
+        Raises:
+            InputError: a setting is out of its range, or views are wanted where none can be used.
+        """
+        if self.head.standard and self.augmentation.views:
+            raise InputError(
+                "Heads that are trained through Keras see the plain images only.",
+                expected="no views, or standard = false in [head]",
+                received=f"{self.augmentation.views} views",
+            )
         return self.head.settings(range(self.seed, self.seed + self.head.repeats))
 
     def with_absolute_paths(self) -> TrainConfig:

@@ -71,13 +71,18 @@ class RunData:
 
 def find_images(config: TrainConfig) -> ImageCollection:
     """The collection a config names."""
-    images = config.images
-    collection = open_images(images.source, path=images.path, classes=images.classes)
+    collection, images = open_collection(config), config.images
     if images.per_class is None:
         return collection
     # Where the runs of a study share their test images, they share the subset.
     seed = config.seed if images.test_seed is None else images.test_seed
     return take_per_class(collection, images.per_class, seed=seed)
+
+
+def open_collection(config: TrainConfig) -> ImageCollection:
+    """All that is there of what a config names, whatever part of it is asked for."""
+    images = config.images
+    return open_images(images.source, path=images.path, classes=images.classes)
 
 
 def find_base(backbone: BackboneConfig) -> Base:

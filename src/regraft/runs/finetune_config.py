@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ DEFAULT_VIEWS = 8
 """Augmented views of each training image that fine-tuning caches, where no number is given."""
 
 _DEFAULTS = FinetuneSettings()
+_WISHES = ("at", "from_layer", "last", "blocks")  # where to cut
 
 
 class AugmentationConfig(Section):
@@ -54,6 +55,12 @@ class AugmentationConfig(Section):
                 received=f"{self.views or self.test_views} views",
             )
         return policy
+
+    def finetune_views(self, policy: Augmentation) -> int:
+        """Augmented views of each training image for fine-tuning; none of a policy that changes nothing."""
+        if self.views is not None:
+            return self.views
+        return 0 if policy.changes_nothing else DEFAULT_VIEWS
 
 
 class FinetuneConfig(Section):
@@ -100,12 +107,17 @@ class FinetuneConfig(Section):
         Raises:
             InputError: it is said in more than one way.
         """
-        wishes = {"at": self.at, "from_layer": self.from_layer, "last": self.last, "blocks": self.blocks}
-        given = {name: value for name, value in wishes.items() if value is not None}
+        given = {name: value for name in _WISHES if (value := getattr(self, name)) is not None}
         if len(given) > 1:
             raise InputError(
                 "Where to cut is said in more than one way.",
-                expected="one of " + ", ".join(wishes),
+                expected="one of " + ", ".join(_WISHES),
                 received=" and ".join(given),
             )
         return given
+
+
+def with_finetune(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The section `finetune` of a config with what is given in place of its own; of two places to cut, the given."""
+    moved = any(given.get(name) is not None for name in _WISHES)
+    return {**{name: value for name, value in own.items() if not (moved and name in _WISHES)}, **given}

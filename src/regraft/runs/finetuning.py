@@ -75,12 +75,13 @@ def finetune_run(
     """
     wanted = config.finetune
     assert wanted is not None
+    untrained = without_statistics(inputs.parts)  # asked now, for training may give it some
     first, second = heads
     work = _Work(data, config, inputs, setting, folder)
     splits = data.splits[inputs.rows]
     train, validation = np.flatnonzero(splits == "train"), np.flatnonzero(splits == "validation")
     top, chosen = work.train(first, train, validation, wanted.epochs, "Fine-tuning")
-    answers = top_probabilities(top, inputs.learned, validation, config.augmentation.test_views)
+    answers = top_probabilities(top, inputs.measured, validation, config.augmentation.test_views)
     history = [{"phase": "finetune", **row} for row in chosen.history]
     if wanted.refit and chosen.best_epoch:
         top, again = work.train(second, np.arange(len(inputs.rows)), None, chosen.best_epoch, "Refit")
@@ -94,7 +95,7 @@ def finetune_run(
         test=top_probabilities(top, inputs.tested, test, config.augmentation.test_views),
         history=history,
         facts=_facts(top, chosen, inputs, config),
-        warnings=_warnings(chosen, inputs.parts),
+        warnings=_warnings(chosen, untrained),
         tested=inputs.tested,
         kept=work.kept,
     )
@@ -176,7 +177,7 @@ def _facts(top: Top, chosen: Finetuned, inputs: TopData, config: TrainConfig) ->
     }
 
 
-def _warnings(chosen: Finetuned, parts: Cut) -> list[str]:
+def _warnings(chosen: Finetuned, untrained: bool) -> list[str]:
     found = []
     if not chosen.best_epoch:
         found.append(
@@ -187,7 +188,7 @@ def _warnings(chosen: Finetuned, parts: Cut) -> list[str]:
         found.append("The best epoch of fine-tuning was the last one: with more epochs it may get better.")
     if any(row.get("loss", 0.0) is None for row in chosen.history):
         found.append("Fine-tuning diverged: its loss stopped being a number. A smaller learning rate is needed.")
-    if without_statistics(parts):
+    if untrained:
         found.append(
             "BatchNorm of the trained layers has no statistics: every mean is 0 and every variance 1, as in a network "
             "that was never trained. Check the weights."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ import numpy as np
 
 from regraft._keras_backend import check_keras_backend
 from regraft._progress import progress
-from regraft.errors import InputError
 from regraft.images.labelled import ImageCollection, LabelledImage
 from regraft.runs.config import TrainConfig
 from regraft.runs.data import RunData, check_activation, draw_splits, find_base, find_images, load_data
@@ -32,6 +31,7 @@ from regraft.runs.recording import (
     write_inputs,
     write_measured,
 )
+from regraft.runs.same_images import same_images
 from regraft.runs.saving import save_finetuned, save_joined
 from regraft.runs.top_data import prepare_cut, top_data
 from regraft.training.choice import choose, refit
@@ -77,7 +77,7 @@ def train(
         output: the run folder, new or empty; None takes the next free name under `runs/`, or beside the run it is
             `like`.
         resume: an unfinished run folder to go on with; `config` is then its own.
-        like: a finished run whose images are taken, and no others; a config that splits as its own gives its splits.
+        like: a finished run whose images are taken, and no others; the config splits them as its own does.
         on_measured: called with the folder and the metrics as soon as test is measured, before the model is joined.
         report: called last, with the folder and the images by hash.
         tell: told what is worth knowing before long work begins.
@@ -94,11 +94,7 @@ def train(
     if output is not None:
         check_output(output)
     with clock.stage("find"):
-        collection = find_images(config)
-        if resume is not None:
-            collection = as_it_was(collection, RunFolder(resume))
-        elif like is not None:
-            collection = as_it_was(collection, like)
+        collection = _images(config, resume, like)
         check_activation(collection.classes, config)
         draw_splits(collection.images, config)
         base = find_base(config.backbone)
@@ -116,7 +112,7 @@ def train(
 
     default = Path("runs") / f"{_slug(collection.name)}-{_slug(base.spelling)}"
     if like is not None:
-        default = like.path.with_name(f"{like.path.name}-finetuned")
+        default = _beside(like)
     run = RunFolder(resume) if resume is not None else create_run_folder(output, default)
     write_inputs(run, config, describe_environment(), data)
     history = [
@@ -164,31 +160,27 @@ def train(
             metrics["model"] = save_joined(run, data)
         else:
             metrics["model"] = save_finetuned(run, data, config, top)
-            top.forget()
     with clock.stage("report"):
         if report is not None:
             report(run, {image.sha256: image for image in data.images})
+    if tuned is not None:
+        top.forget()
     metrics["seconds"] = clock.so_far()
     run.write_json("metrics", metrics)
     return run
 
 
-def as_it_was(collection: ImageCollection, run: RunFolder) -> ImageCollection:
-    """The images an unfinished run was made from, and no others: what was test stays test, and is all of it.
+def _images(config: TrainConfig, resume: Path | None, like: RunFolder | None) -> ImageCollection:
+    """The images of the run that is gone on with, of the one that this is like, or those that are there now."""
+    if resume is not None and (resume / "splits.parquet").is_file():
+        return same_images(config, RunFolder(resume))
+    return find_images(config) if like is None else same_images(config, like)
 
-    Raises:
-        InputError: some of them are gone or have changed.
-    """
-    if not (run.path / "splits.parquet").is_file():
-        return collection
-    recorded = set(run.table("splits")["sha256"].to_pylist())
-    images = tuple(image for image in collection.images if image.sha256 in recorded)
-    if missing := recorded - {image.sha256 for image in images}:
-        raise InputError(
-            f"{len(missing)} of the {len(recorded)} images that {run.path} was made from are gone or have changed.",
-            hint="start a new run with `regraft train`",
-        )
-    return replace(collection, images=images)
+
+def _beside(run: RunFolder) -> Path:
+    """What a run that was made from another is called where nothing is said."""
+    path = run.path if run.path.name not in ("", "..") else run.path.resolve()
+    return path.with_name(f"{path.name}-finetuned")
 
 
 def train_run_heads(data: RunData, config: TrainConfig) -> tuple[TrainedHeads, int, TrainedHeads]:

@@ -114,12 +114,12 @@ class Predictor:
                     yield from seen
 
         answers = self.plain_probabilities(readable())
-        probabilities = answers.reshape(len(names), views + 1, -1).mean(axis=1)
         if skipped and not names:
             raise InputError(
                 f"None of the {len(skipped)} images can be read.",
                 received="; ".join(f"{file.name}: {file.reason}" for file in skipped[:5]),
             )
+        probabilities = answers.reshape(len(names), views + 1, len(self.classes)).mean(axis=1)
         return [self._answer(name, row) for name, row in zip(names, probabilities, strict=True)], skipped
 
     def _answer(self, name: str, probabilities: npt.NDArray[np.float32]) -> Prediction:

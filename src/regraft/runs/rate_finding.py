@@ -8,12 +8,14 @@ import numpy as np
 
 from regraft._progress import progress
 from regraft.runs.config import TrainConfig
-from regraft.runs.data import find_base, find_images, load_data
+from regraft.runs.data import find_base, load_data
 from regraft.runs.folder import RunFolder
-from regraft.runs.pipeline import as_it_was, train_run_heads
+from regraft.runs.pipeline import train_run_heads
+from regraft.runs.same_images import same_images
 from regraft.runs.top_data import card_of, prepare_cut, top_data
 from regraft.training.finetuning import build_top
-from regraft.training.rate_range import RateRange, rate_range
+from regraft.training.heads import balanced_class_weight
+from regraft.training.rate_range import RateRange, check_range, rate_range
 
 
 def find_rate(
@@ -37,9 +39,10 @@ def find_rate(
         InputError: the images have changed, the cut or the rates cannot be used.
     """
     assert config.finetune is not None
+    check_range(lowest, highest, steps)
     base = find_base(config.backbone)
     parts = prepare_cut(base, config)
-    data = load_data(as_it_was(find_images(config), run), base, config)
+    data = load_data(same_images(config, run), base, config)
     trained, chosen, _ = train_run_heads(data, config)
     inputs = top_data(data, config, parts, tell)
     setting = trained.settings[chosen]
@@ -51,14 +54,17 @@ def find_rate(
         dropout=setting.dropout,
         seed=config.seed,
     )
-    rows = np.flatnonzero(data.splits[inputs.rows] == "train")
+    rows, labels = np.flatnonzero(data.splits[inputs.rows] == "train"), data.labels[inputs.rows]
+    balanced = config.head.class_weight == "balanced"
     with progress("Learning rates", steps, "steps") as advance:
         return rate_range(
             top,
             inputs.learned,
-            data.labels[inputs.rows],
+            labels,
             config.finetune.settings(config.seed),
             rows=rows,
+            class_weight=balanced_class_weight(labels[rows], len(data.classes)) if balanced else None,
+            sampling=config.head.sampling,
             lowest=lowest,
             highest=highest,
             steps=steps,

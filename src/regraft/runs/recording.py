@@ -107,7 +107,7 @@ def backbone_facts(data: RunData) -> dict[str, Any]:
 def augmentation_facts(data: RunData, config: TrainConfig) -> dict[str, Any]:
     """The policy and how many views of it were used; nothing where none were."""
     wanted = config.augmentation
-    tuned = config.finetune is not None and wanted.views != 0
+    tuned = config.finetune is not None and wanted.finetune_views(data.augmentation)
     if not (wanted.views or wanted.test_views or tuned):
         return {}
     return {

@@ -12,14 +12,18 @@ import numpy.typing as npt
 from regraft._keras_backend import choose_keras_backend
 from regraft.backbones.base import Base
 from regraft.backbones.cards import Card
-from regraft.backbones.cuts import Cut, cut
+from regraft.backbones.cuts import Cut, cut, cut_model, find_cut
 from regraft.backbones.layer_rows import layer_rows
+from regraft.errors import InputError
 from regraft.features.augmented import extract_views
-from regraft.features.space import bytes_needed, check_memory, size_text
+from regraft.features.extraction import open_store
+from regraft.features.precision import chosen_precision
+from regraft.features.space import bytes_needed, check_disk, check_memory, size_text
+from regraft.features.view import View
 from regraft.images.augmentation import Augmentation
 from regraft.runs.config import TrainConfig
 from regraft.runs.data import RunData
-from regraft.runs.finetune_config import DEFAULT_VIEWS, FinetuneConfig
+from regraft.runs.finetune_config import FinetuneConfig
 from regraft.training.top_inputs import CachedActivations, ImagePixels, TopInputs
 
 Rows = npt.NDArray[np.int64]
@@ -36,15 +40,17 @@ class TopData:
 
     Attributes:
         parts: the cut network.
-        learned: the inputs of the training and validation images, in that order of `rows`.
+        learned: what is trained on: the inputs of the training and validation images, in the order of `rows`.
+        measured: the same images as answers are averaged over them.
         rows: their rows in the run's data.
         tested: the inputs of the test images, in the order of the run's data.
-        views: augmented ones of each training image; None where every epoch has its own.
+        views: augmented ones of each training image; None where every epoch draws its own.
         size: bytes of the activations on the disk, 0 where none are kept.
     """
 
     parts: Cut
     learned: TopInputs
+    measured: TopInputs
     rows: Rows
     tested: TopInputs
     views: int | None
@@ -71,11 +77,29 @@ def cut_for(base: Base, wanted: FinetuneConfig) -> Cut:
         InputError: it cannot be cut so; the message names the nearest cuts.
     """
     wish: dict[str, Any] = wanted.wish()
-    if not wish:
-        whole = cut(base, last=1).whole
-        blocks = dict.fromkeys(row.block for row in layer_rows(whole, card_of(base)) if row.block)
-        wish = {"blocks": max(1, round(_PART * len(blocks)))}
-    return cut(base, **wish)
+    if wish:
+        parts = cut(base, **wish)
+    else:
+        whole, card = cut(base, last=1).whole, card_of(base)
+        blocks = dict.fromkeys(row.block for row in layer_rows(whole, card) if row.block)
+        parts = cut_model(whole, find_cut(whole, blocks=max(1, round(_PART * len(blocks))), card=card))
+    _check_learns(parts, wanted)
+    return parts
+
+
+def _check_learns(parts: Cut, wanted: FinetuneConfig) -> None:
+    import keras
+
+    layers = [layer for layer in parts.whole.layers if layer.name in set(parts.trainable)]
+    if wanted.batchnorm == "inference":
+        layers = [layer for layer in layers if not isinstance(layer, keras.layers.BatchNormalization)]
+    if not any(layer.trainable_weights for layer in layers):
+        raise InputError(
+            "Nothing of the backbone would be trained.",
+            expected="a layer with weights after the cut",
+            received=", ".join(parts.trainable[:5]) or f"no layers after {parts.at}",
+            hint="train more of it, such as --blocks 1, or leave fine-tuning out",
+        )
 
 
 def top_data(data: RunData, config: TrainConfig, parts: Cut, tell: Callable[[str], object] | None = None) -> TopData:
@@ -92,11 +116,12 @@ def top_data(data: RunData, config: TrainConfig, parts: Cut, tell: Callable[[str
     assert config.finetune is not None
     rows, test = data.rows("train", "validation"), data.rows("test")
     wanted = config.augmentation
-    views = DEFAULT_VIEWS if wanted.views is None else wanted.views
+    views = wanted.finetune_views(data.augmentation)
     if parts.at == INPUT:
         size = (data.base.height, data.base.width)
-        pixels = ImagePixels(data.chosen(rows), size, data.augmentation if views else Augmentation())
-        return TopData(parts, pixels, rows, ImagePixels(data.chosen(test), size, data.augmentation), None, 0)
+        seen, tested = (ImagePixels(data.chosen(some), size, data.augmentation) for some in (rows, test))
+        plain = ImagePixels(data.chosen(rows), size, Augmentation())
+        return TopData(parts, seen if views else plain, seen, rows, tested, None if views else 0, 0)
     dtype = "float16" if config.finetune.cache == "f16" else "float32"
     shape = parts.top.input_shape[1:]
     # Validation answers are averaged over the test views as well.
@@ -108,7 +133,17 @@ def top_data(data: RunData, config: TrainConfig, parts: Cut, tell: Callable[[str
             f"({len(rows)} images, each plain and in {of_rows - 1} views; {len(test)} for the test)"
         )
     check_memory(needed)
-    base = replace(data.base, cut=parts.at)
+    base, backbone = replace(data.base, cut=parts.at), config.backbone
+    precision = chosen_precision(backbone.engine, backbone.precision, base)
+
+    def missing(some: Rows, count: int) -> int:
+        hashes = [image.sha256 for image in data.chosen(some)]
+        all_views = (View(data.augmentation, number) for number in range(count))
+        stores = (open_store(base, backbone.engine, precision, view, dtype) for view in all_views)
+        return sum(len(store.missing(hashes)) for store in stores)
+
+    # All of it at once and before any of it, though each extraction asks again.
+    check_disk(bytes_needed(missing(rows, of_rows) + missing(test, of_test), 1, shape, dtype))
 
     def activations(some: Rows, count: int) -> npt.NDArray[Any]:
         found = extract_views(
@@ -116,14 +151,14 @@ def top_data(data: RunData, config: TrainConfig, parts: Cut, tell: Callable[[str
             base,
             data.augmentation,
             count - 1,
-            engine=config.backbone.engine,
-            precision=config.backbone.precision,
+            engine=backbone.engine,
+            precision=precision,
             dtype=dtype,
         )
         return found.features()
 
     learned = CachedActivations(activations(rows, of_rows), drawn=views + 1)
-    return TopData(parts, learned, rows, CachedActivations(activations(test, of_test)), views, needed)
+    return TopData(parts, learned, learned, rows, CachedActivations(activations(test, of_test)), views, needed)
 
 
 def card_of(base: Base) -> Card | None:

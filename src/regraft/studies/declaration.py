@@ -150,8 +150,15 @@ def make_study(values: dict[str, Any]) -> Study:
     """Checks and fills in a nested dictionary as it comes from TOML.
 
     Raises:
-        InputError: names each value that cannot be used, and why.
+        InputError: names each value that cannot be used, and why; or fine-tuning is asked for.
     """
+    varied = values.get("vary")
+    if "finetune" in values or (isinstance(varied, dict) and "finetune" in varied):
+        raise InputError(
+            "The cells of a study train heads only: nothing in them is fine-tuned.",
+            expected="a study without [finetune] and [vary.finetune]",
+            hint="fine-tune the recommended run afterwards: regraft finetune RUN",
+        )
     try:
         study = Study.model_validate(values)
     except ValidationError as error:

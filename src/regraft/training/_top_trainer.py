@@ -73,8 +73,7 @@ class TopTrainer:
         for layer, original in self._pairs:
             if original.name in pretrained:
                 for variable, start in zip(layer.weights, pretrained[original.name], strict=True):
-                    if variable.trainable:
-                        variable.regularizer = penalty(start)
+                    variable.regularizer = penalty(start)  # which Keras leaves out of what is frozen
 
     def step(
         self,

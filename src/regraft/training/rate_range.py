@@ -10,14 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from regraft.errors import InputError
-from regraft.training._order import EpochOrder
+from regraft.training._order import EpochOrder, Sampling
 from regraft.training.finetune_settings import FinetuneSettings
 from regraft.training.finetuning import Top, trainer_for
 from regraft.training.top_inputs import Rows, TopInputs
 
 _SMOOTHING = 0.9  # of the moving average of the losses
-_BLOWN_UP = 4.0  # times the lowest loss: the test ends there
+_BLOWN_UP = 4.0  # times the lowest loss: the test ends there, if that is worse than guessing
 _SAFETY = 10.0  # the rate at the lowest loss is already near the edge
+_ROUNDING = 1e-6  # of the first loss: by less it has not been lowered
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +48,18 @@ def rate_range(
     lowest: float = 1e-6,
     highest: float = 1.0,
     steps: int = 100,
+    class_weight: npt.NDArray[np.float32] | None = None,
+    sampling: Sampling = "plain",
     progress: Callable[[float], None] | None = None,
 ) -> RateRange:
     """Trains with a learning rate that rises exponentially from step to step; the top is left as it was.
 
+    It ends where the moving average of the loss is four times its lowest and worse than guessing, or a loss is no
+    finite number.
+
     Args:
-        top, inputs, labels, settings, rows: as for `finetune`; the schedule of the settings plays no part.
+        top, inputs, labels, settings, rows, class_weight, sampling: as for `finetune`; the schedule of the settings
+            plays no part.
         lowest, highest: the rates of the first and of the last step.
         steps: how many updates.
         progress: called with 1 after each step.
@@ -63,15 +70,11 @@ def rate_range(
     Source: Smith 2017, "Cyclical learning rates for training neural networks", section 3.3; the exponential rise and
     the smoothing as in fastai's finder; the suggestion is its "a tenth of the minimum".
     """
-    if not (0 < lowest < highest and math.isfinite(highest)) or steps < 10:
-        raise InputError(
-            "The range of learning rates cannot be used.",
-            expected="0 < lowest < highest, and at least 10 steps",
-            received=f"{lowest:g} to {highest:g} in {steps} steps",
-        )
+    check_range(lowest, highest, steps)
     before = [layer.trainable for layer in top.whole.layers]
     trainer = trainer_for(top, settings)
-    order = EpochOrder(labels[rows], settings.seed, views=inputs.views)
+    order = EpochOrder(labels[rows], settings.seed, sampling, inputs.views)
+    guessing = math.log(max(2, top.model.output_shape[-1]))
     rates = np.geomspace(lowest, highest, steps)
     losses: list[float] = []
     smoothed: list[float] = []
@@ -84,19 +87,33 @@ def rate_range(
             images = rows[chosen]
         batch = slice(settings.batch_size)
         drawn = inputs.drawn(images[batch], views[batch], epoch)
-        loss = trainer.step(drawn, labels[images[batch]], float(rate))
+        loss = trainer.step(drawn, labels[images[batch]], float(rate), class_weight)
         images, views = images[settings.batch_size :], views[settings.batch_size :]
         losses.append(loss)
         average = _SMOOTHING * average + (1 - _SMOOTHING) * loss
         smoothed.append(average / (1 - _SMOOTHING ** (step + 1)))
         if progress is not None:
             progress(1)
-        if not math.isfinite(loss) or smoothed[-1] > _BLOWN_UP * min(smoothed):
+        # The head was trained before, so the first losses may be tiny: four times one of those is no sign of anything.
+        if not math.isfinite(loss) or smoothed[-1] > max(_BLOWN_UP * min(smoothed), guessing):
             break
     for layer, trainable in zip(top.whole.layers, before, strict=True):
         layer.trainable = trainable
     found = np.array(smoothed)
-    with np.errstate(invalid="ignore"):
-        best = int(np.nanargmin(np.where(np.isfinite(found), found, np.nan))) if np.isfinite(found).any() else 0
-    useful = best > 0 and found[best] < found[0]
+    best = int(np.argmin(np.where(np.isfinite(found), found, np.inf)))
+    useful = found[best] < found[0] * (1 - _ROUNDING)
     return RateRange(rates[: len(losses)], np.array(losses), found, float(rates[best] / _SAFETY) if useful else None)
+
+
+def check_range(lowest: float, highest: float, steps: int) -> None:
+    """Refuses rates that cannot be tried.
+
+    Raises:
+        InputError: they do not rise from above 0 to a finite number, or there are too few steps.
+    """
+    if not (0 < lowest < highest and math.isfinite(highest)) or steps < 10:
+        raise InputError(
+            "The range of learning rates cannot be used.",
+            expected="0 < lowest < highest, and at least 10 steps",
+            received=f"{lowest:g} to {highest:g} in {steps} steps",
+        )
