@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import regraft
-from regraft import api
+from regraft import api, study_api
 from regraft.runs.config import make_config
 from regraft.runs.finetune_config import AugmentationConfig, FinetuneConfig
 from regraft.studies.declaration import Study
@@ -49,7 +49,7 @@ exact = true
 def declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Study, Path | None]]:
     """What grids were to be carried out, in the place of carrying them out."""
     asked: list[tuple[Study, Path | None]] = []
-    monkeypatch.setattr(api, "_finish_grid", lambda study, output, resume=None: asked.append((study, output)))
+    monkeypatch.setattr(study_api, "_finish_grid", lambda study, output, resume=None: asked.append((study, output)))
     monkeypatch.chdir(tmp_path)
     Path("grid.toml").write_text(GRID)
     return asked
@@ -94,14 +94,14 @@ def test_what_cannot_be_given_is_refused_and_never_ignored(
 
 def test_a_study_is_gone_on_with_by_its_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(regraft.InputError, match="no study that was begun"):
-        api.resume_study(tmp_path)
+        study_api.resume_study(tmp_path)
     gone_on: list[Any] = []
-    monkeypatch.setattr(api, "_finish_grid", lambda *given: gone_on.append(given))
-    monkeypatch.setattr(api, "_finish_flowers", gone_on.append)
+    monkeypatch.setattr(study_api, "_finish_grid", lambda *given: gone_on.append(given))
+    monkeypatch.setattr(study_api, "_finish_flowers", gone_on.append)
     grid = regraft.StudyFolder(tmp_path / "grid")
     grid.write_settings('kind = "grid"\n')
     (grid.path / "grid.study.toml").write_text(GRID)
-    api.resume_study(grid.path)
+    study_api.resume_study(grid.path)
     ((study, output, begun),) = gone_on
     assert (study.seeds, output, begun.path) == (4, None, grid.path)
     flowers = regraft.StudyFolder(tmp_path / "flowers")
@@ -109,15 +109,15 @@ def test_a_study_is_gone_on_with_by_its_kind(tmp_path: Path, monkeypatch: pytest
         'kind = "flowers"\nimages = "digits"\nbackbone = "MobileNetV2"\nseed = 0\nseeds = 1\nfolds = 2\nepochs = 3\n'
         "standard_epochs = 0\nquick = false\n"
     )
-    api.resume_study(str(flowers.path))
+    study_api.resume_study(str(flowers.path))
     assert gone_on[-1].options["seeds"] == 1
     for file in (flowers.html, flowers.pdf):
         flowers.write_facts(complete=True)
-        api.resume_study(flowers.path)  # a finished study whose report is not there yet
+        study_api.resume_study(flowers.path)  # a finished study whose report is not there yet
         file.touch()
     flowers.write_facts(complete=True)
     with pytest.raises(regraft.InputError, match="finished: there is nothing to resume"):
-        api.resume_study(flowers.path)
+        study_api.resume_study(flowers.path)
 
 
 def test_comparing_hands_on_what_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ PUBLIC = [
     "open_images",
     "predict",
     "read_image",
+    "search",
     "study",
     "train",
 ]

@@ -6,13 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from regraft.api import compare, evaluate, find_learning_rate, finetune, predict, study, train
+    from regraft.api import compare, evaluate, find_learning_rate, finetune, predict, train
     from regraft.backbones.cuts import cut
     from regraft.errors import InputError, RegraftError
     from regraft.images.opening import open_images
     from regraft.images.reading import read_image
     from regraft.runs.folder import RunFolder
     from regraft.studies.folder import StudyFolder
+    from regraft.study_api import search, study
 
 __version__ = "0.1.0"
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "open_images",
     "predict",
     "read_image",
+    "search",
     "study",
     "train",
 ]
@@ -45,7 +47,8 @@ _HOMES = {
     "open_images": "regraft.images.opening",
     "predict": "regraft.api",
     "read_image": "regraft.images.reading",
-    "study": "regraft.api",
+    "search": "regraft.study_api",
+    "study": "regraft.study_api",
     "train": "regraft.api",
 }
 

@@ -217,7 +217,7 @@ def test_every_option_is_handed_on(regraft: Run, monkeypatch: pytest.MonkeyPatch
         folder.write_facts(seconds={"total": 1.0})
         return folder
 
-    monkeypatch.setattr("regraft.api.study", study)
+    monkeypatch.setattr("regraft.study_api.study", study)
     options = ("--images", "photos", "--path", "copy", "--output", "out", "--backbone", "MobileNetV2", "--seed", "0")
     numbers = ("--seeds", "2", "--folds", "3", "--epochs", "4", "--standard-epochs", "0", "--quick", "--json")
     assert regraft("study", "flowers", *options, *numbers).code == 0

@@ -66,6 +66,30 @@ def test_hidden_layers_of_the_head_are_part_of_what_stands_before_the_last(
         assert answer.probability == pytest.approx(row["probability"], abs=1e-5)
 
 
+def test_one_sigmoid_unit_is_fine_tuned_and_served(small_config: Any, photos: Path, tmp_path: Path) -> None:
+    images, head = {"classes": ["red", "blue"]}, {"activation": "sigmoid", "class_weight": "balanced"}
+    run = pipeline.train(small_config(images=images, head=head, finetune={"blocks": 1}), tmp_path / "run")
+    assert run.head().kernel.shape == (6, 1)
+    assert run.head().activation == "sigmoid"
+    rows = [row for row in run.table("predictions").to_pylist() if row["split"] == "test"]
+    answers, _ = Predictor(run).predict([photos / row["image"] for row in rows])
+    for row, answer in zip(rows, answers, strict=True):
+        assert answer.probabilities["red"] == pytest.approx(row["p(red)"], abs=1e-5)
+        assert sum(answer.probabilities.values()) == pytest.approx(1)
+
+
+def test_a_run_with_hidden_layers_is_a_backbone_for_another(small_config: Any, tmp_path: Path) -> None:
+    head = {"hidden": [5], "dropout": [0.2], "learning_rate": [0.05]}
+    first = pipeline.train(small_config(head=head), tmp_path / "first")
+    backbone = {"name": str(first.path)}
+    frozen = pipeline.train(small_config(head=head, backbone=backbone), tmp_path / "frozen")
+    tuned = pipeline.train(small_config(head=head, backbone=backbone, finetune={"blocks": 1}), tmp_path / "tuned")
+    for run in (frozen, tuned):
+        assert run.metrics()["model"]["median_difference"] < 1e-5
+        assert run.metrics()["backbone"]["features"] == 5
+    assert tuned.metrics()["model"]["median_difference_served"] < 1e-5
+
+
 def test_the_largest_difference_of_an_image_and_the_median_over_images() -> None:
     answers = np.array([[0.5, 0.5], [0.9, 0.1], [0.2, 0.8]], np.float32)
     expected = np.array([[0.5, 0.5], [0.6, 0.4], [0.1, 0.9]], np.float32)

@@ -40,3 +40,17 @@ def test_the_layers_answer_as_the_weights_do(hidden: Any, dropout: float, names:
     np.testing.assert_allclose(back.layers[0][0], weights.layers[0][0] / 2, rtol=1e-6)
     for layer, other in zip(back.layers[1:], weights.layers[1:], strict=True):
         np.testing.assert_array_equal(layer[0], other[0])
+
+
+def test_names_that_the_network_has_already_are_numbered() -> None:
+    """A model of regraft's own is the backbone of another, whose head is of the same kind."""
+    import keras
+
+    (weights,) = initial_heads([HeadSettings(0.1, hidden=(5,))], 5, 3)
+    tensor = given = keras.layers.Input((5,))
+    for name in ("head_hidden1", "head", "head_2"):
+        tensor = keras.layers.Dense(5, name=name)(tensor)
+    answer, dense = keras_head(tensor, weights, "softmax", dropout=0.1)
+    names = [layer.name for layer in keras.Model(given, answer).layers[4:]]
+    assert names == ["head_hidden1_2", "head_dropout1", "head_3"]
+    assert [layer.name for layer in dense] == ["head_hidden1_2", "head_3"]

@@ -43,8 +43,8 @@ def study(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Run a study: many runs, one conclusion, and a report as a page and as a PDF."""
-    from regraft.api import resume_study
-    from regraft.api import study as run_study
+    from regraft.study_api import resume_study
+    from regraft.study_api import study as run_study
 
     given: dict[str, Any] = {
         "images": images,

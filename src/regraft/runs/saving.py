@@ -64,7 +64,7 @@ def save_finetuned(run: RunFolder, data: RunData, config: TrainConfig, tuned: Fi
     _check(whole, _exact(data), "fine-tuned model")
     save_model(tuned.top.whole, run.model)
     base = open_base(str(run.model))
-    kernel, bias = (np.asarray(array, np.float32) for array in tuned.top.whole.get_layer("head").get_weights())
+    kernel, bias = (np.asarray(array, np.float32) for array in tuned.top.whole.layers[-1].get_weights())
     run.write_head(
         SavedHead(
             HeadWeights(((kernel, bias),)),

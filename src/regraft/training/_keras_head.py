@@ -22,21 +22,31 @@ def keras_head(
         seed: of dropout.
 
     Returns:
-        The output tensor, and the Dense layers from the features on: `head_hidden1`, `head_hidden2` …, `head`.
+        The output tensor, and the Dense layers from the features on: `head_hidden1`, `head_hidden2` …, `head`, with a
+        number behind it where the network has a layer of that name, as a model of regraft's own may.
     """
     import keras
 
     dense: list[Any] = []
+    before = keras.Model(keras.utils.get_source_inputs(tensor), tensor)
+    taken = {operation.name for operation in before.operations}
+
+    def free(name: str) -> str:
+        number = 2
+        while (numbered := name if name not in taken else f"{name}_{number}") in taken:
+            number += 1
+        return numbered
 
     def dropped(values: Any, name: str) -> Any:
-        return keras.layers.Dropout(dropout, seed=seed, name=name)(values) if dropout else values
+        return keras.layers.Dropout(dropout, seed=seed, name=free(name))(values) if dropout else values
 
     if len(weights.layers) == 1:
         tensor = dropped(tensor, "head_dropout")
     for number, units in enumerate(weights.hidden, 1):
-        dense.append(keras.layers.Dense(units, activation=weights.hidden_activation, name=f"head_hidden{number}"))
+        name = free(f"head_hidden{number}")
+        dense.append(keras.layers.Dense(units, activation=weights.hidden_activation, name=name))
         tensor = dropped(dense[-1](tensor), f"head_dropout{number}")
-    dense.append(keras.layers.Dense(weights.outputs, activation=activation, name="head"))
+    dense.append(keras.layers.Dense(weights.outputs, activation=activation, name=free("head")))
     tensor = dense[-1](tensor)
     for layer, arrays in zip(dense, weights.layers, strict=True):
         layer.set_weights(list(arrays))

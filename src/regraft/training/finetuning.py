@@ -175,7 +175,7 @@ def finetune(
             raise InputError(
                 "Fine-tuning diverged: its loss or its weights are no finite numbers any more.",
                 received=f"a learning rate of {settings.learning_rate:g}",
-                hint="try a smaller --rate",
+                hint="try a smaller --learning-rate",
             )
     except BaseException:
         stages.finish(start)
