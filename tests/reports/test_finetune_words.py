@@ -57,6 +57,12 @@ def test_a_divergence_is_said_and_nothing_finite_is_no_number():
     assert "a loss of no finite number. By the loss" in change
 
 
+def test_answers_that_were_softened_are_said_to_be():
+    said = "their logits are divided by 1.40, the temperature that suits the validation images"
+    assert said in paragraphs(finetune_facts(temperature=1.4))[1]
+    assert "temperature" not in paragraphs(finetune_facts())[1]
+
+
 def test_early_stopping_names_the_patience():
     facts = finetune_facts(stopped_early=True, epochs=30, refit=False)
     how = paragraphs(facts, config=made_config(finetune={"patience": 3}))[1]

@@ -316,7 +316,8 @@ def test_the_weights_of_the_best_epoch_come_back_when_patience_ends() -> None:
     assert done.stopped_early
     probabilities = top_probabilities(top, inputs, VALIDATION).astype(np.float64)
     loss = -np.log(probabilities[np.arange(len(VALIDATION)), labels[VALIDATION]]).mean()
-    assert loss == pytest.approx(losses[done.best_epoch], rel=1e-6)
+    assert loss == pytest.approx(losses[done.best_epoch], rel=1e-6)  # of the softened answers
+    assert done.temperature == done.history[done.best_epoch]["temperature"] > 1
     json.dumps(done.history, allow_nan=False)
 
 

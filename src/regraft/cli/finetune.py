@@ -29,9 +29,9 @@ def finetune(
     last: Last = None,
     from_layer: From = None,
     at: At = None,
-    epochs: Annotated[int | None, typer.Option(help="At most; validation chooses how many (12).")] = None,
+    epochs: Annotated[int | None, typer.Option(help="At most; validation chooses how many (30).")] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="The highest of the schedule (0.0002); `regraft lr-find RUN` helps.")
+        float | None, typer.Option(help="The highest of the schedule (0.0001); `regraft lr-find RUN` helps.")
     ] = None,
     optimizer: Annotated[str | None, typer.Option(help="adamw (the default), adam or sgd.")] = None,
     schedule: Annotated[str | None, typer.Option(help="cosine (the default) or constant.")] = None,

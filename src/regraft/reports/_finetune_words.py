@@ -136,6 +136,12 @@ def _how(facts: Metrics, history: History, config: TrainConfig) -> str:
         if facts["refit"]
         else "The weights of that epoch are the classifier’s."
     )
+    if facts["temperature"] > 1:
+        text.append(
+            f"Fine-tuning makes answers too sure: their logits are divided by {facts['temperature']:.2f}, the "
+            "temperature that suits the validation images, as for the validation loss of every epoch. That changes no "
+            "answer, only how sure it is."
+        )
     return " ".join(text)
 
 

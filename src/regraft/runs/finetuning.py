@@ -16,7 +16,7 @@ from regraft.backbones.cuts import Cut
 from regraft.runs.config import TrainConfig
 from regraft.runs.data import RunData
 from regraft.runs.top_data import TopData, card_of
-from regraft.training.finetuning import Finetuned, Top, build_top, finetune, top_probabilities
+from regraft.training.finetuning import Finetuned, Top, build_top, finetune, soften, top_probabilities
 from regraft.training.heads import balanced_class_weight
 from regraft.training.settings import HeadSettings
 from regraft.training.top_inputs import TopInputs
@@ -85,6 +85,7 @@ def finetune_run(
     history = [{"phase": "finetune", **row} for row in chosen.history]
     if wanted.refit and chosen.best_epoch:
         top, again = work.train(second, np.arange(len(inputs.rows)), None, chosen.best_epoch, "Refit")
+        soften(top, chosen.temperature)
         history += [{"phase": "finetune refit", **row} for row in again.history]
     elif wanted.refit:
         top = work.top(second)
@@ -169,6 +170,7 @@ def _facts(top: Top, chosen: Finetuned, inputs: TopData, config: TrainConfig) ->
         "bytes": inputs.size,
         "epochs": config.finetune.epochs,
         "best_epoch": chosen.best_epoch,
+        "temperature": chosen.temperature,
         "stopped_early": chosen.stopped_early,
         "refit": config.finetune.refit,
         "images_per_second": round(speed, 1) if math.isfinite(speed) else None,

@@ -35,7 +35,8 @@ class FinetuneSettings:
         batchnorm: of BatchNorm in the trained layers: `inference` uses its stored statistics and keeps them, scale and
             offset as they are; `train` uses the batch's, updates the stored ones and trains scale and offset.
         staged: unfreezes block by block from the end, in equal parts of the epochs, in place of all at once.
-        patience: stops after so many epochs without a lower validation loss; None trains for all of them.
+        patience: stops after so many epochs without a lower validation loss (its answers softened, see `finetune`);
+            None trains for all of them.
         label_smoothing: at least 0, below 1.
         seed: of the order of the images, the views and dropout.
 
@@ -43,8 +44,8 @@ class FinetuneSettings:
         InputError: one of them is out of its range.
     """
 
-    epochs: int = 12
-    learning_rate: float = 2e-4
+    epochs: int = 30
+    learning_rate: float = 1e-4
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     weight_decay: float = 0.004
     l2_sp: float = 0.0
@@ -78,7 +79,7 @@ class FinetuneSettings:
 
     @property
     def label(self) -> str:
-        """For people: `adamw, lr 0.0002, cosine, each earlier block 3 times slower`."""
+        """For people: `adamw, lr 0.0001, cosine, each earlier block 3 times slower`."""
         parts = [self.optimizer, f"lr {self.learning_rate:g}", self.schedule]
         if self.layer_decay != 1:
             parts.append(f"each earlier block {self.layer_decay:g} times slower")

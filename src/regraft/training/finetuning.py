@@ -24,6 +24,7 @@ from regraft.training._stages import Stages
 from regraft.training._top_trainer import TopTrainer, model_probabilities
 from regraft.training.finetune_settings import FinetuneSettings
 from regraft.training.schedules import rate_at
+from regraft.training.temperature import fitted_temperature, softened
 from regraft.training.top_inputs import TopInputs
 from regraft.training.weights import HeadWeights
 
@@ -59,7 +60,7 @@ class Top:
 
 @dataclass(frozen=True)
 class Finetuned:
-    """How a top was trained. Its layers hold the weights of the best epoch.
+    """How a top was trained. Its layers hold the weights of the best epoch, its answers softened by `temperature`.
 
     Attributes:
         history: a row for each epoch, the start (epoch 0) first where validation was measured. A number that is not
@@ -69,12 +70,14 @@ class Finetuned:
         stopped_early: whether it ended before the epochs did: patience was at its end, or the loss was no finite
             number any more.
         images_per_second: that training worked through, without the measuring; NaN where there was no epoch.
+        temperature: that of the best epoch (`fitted_temperature`); 1 where that is the start, and without validation.
     """
 
     history: tuple[dict[str, Any], ...]
     best_epoch: int
     stopped_early: bool
     images_per_second: float
+    temperature: float = 1.0
 
 
 def build_top(
@@ -130,6 +133,10 @@ def finetune(
 ) -> Finetuned:
     """Trains a top; its layers then hold the weights of the epoch with the lowest validation loss.
 
+    Fine-tuning makes a network too sure of its answers long before it makes it wrong. So each epoch is judged by the
+    loss of its network with the temperature that suits the validation images, and in the end the last layer is divided
+    by that of the best one (`soften`). Where that is the start, it stays as it is.
+
     Everything before the cut, and every layer of the top that the cut does not name as trainable, keeps its weights
     and statistics bit for bit. If anything is raised, the top has the weights it had before.
 
@@ -181,8 +188,18 @@ def finetune(
         stages.finish(start)
         raise
     stages.finish(course.best_weights)
+    measured = validation is not None and course.best > 0
+    temperature = float(course.history[course.best]["temperature"]) if measured else 1.0
+    soften(top, temperature)
     speed = course.images_per_second(len(rows))
-    return Finetuned(tuple(course.history), course.best, course.epoch < last, speed)
+    return Finetuned(tuple(course.history), course.best, course.epoch < last, speed, temperature)
+
+
+def soften(top: Top, temperature: float) -> None:
+    """Divides the logits of a top by a temperature: the weights of its last layer."""
+    if temperature != 1:
+        last = top.whole.get_layer(top.head[-1])
+        last.set_weights([np.asarray(weights) / np.float32(temperature) for weights in last.get_weights()])
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,14 +274,20 @@ def trainer_for(top: Top, settings: FinetuneSettings) -> TopTrainer:
 
 
 def _measured(trainer: TopTrainer, data: _Data) -> dict[str, float | None]:
-    """Log loss and accuracy on the validation images in their plain view; nothing where there are none."""
+    """Accuracy, and log loss with the temperature that suits them, on the validation images in their plain view.
+
+    Nothing where there are none.
+    """
     if data.validation is None:
         return {}
     probabilities = _of_view(trainer.probabilities, data.inputs, data.validation, 0)
     labels = data.labels[data.validation]
-    of_label = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    temperature = round(fitted_temperature(probabilities, labels), 4)
+    answers = softened(probabilities, temperature) if temperature != 1 else probabilities
+    of_label = answers[np.arange(len(labels)), labels].astype(np.float64)
     loss = float(-np.log(np.maximum(of_label, 1e-7)).mean())
-    return {"val_loss": finite_or_none(loss), "val_accuracy": float((probabilities.argmax(axis=1) == labels).mean())}
+    accuracy = float((probabilities.argmax(axis=1) == labels).mean())
+    return {"val_loss": finite_or_none(loss), "val_accuracy": accuracy, "temperature": temperature}
 
 
 def top_probabilities(top: Top, inputs: TopInputs, rows: Rows, views: int = 0) -> Floats:
