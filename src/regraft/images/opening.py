@@ -9,6 +9,7 @@ from pathlib import Path
 
 from regraft.errors import InputError
 from regraft.images._printable import printable
+from regraft.images.arrays import ARRAY_SUFFIXES, read_arrays
 from regraft.images.folders import IMAGE_EXTENSIONS, LAYOUT, OUTSIDE, scan_folder
 from regraft.images.labelled import ImageCollection
 from regraft.images.manifests import MANIFEST_SUFFIXES, read_manifest
@@ -21,11 +22,11 @@ def open_images(
     """The labelled images a user asks for.
 
     `spec` is, in this order: a folder (`scan_folder`; if it holds MNIST's IDX files, `mnist`), even one that is called
-    like a named data set; a `.csv` or `.jsonl` file (`read_manifest`); the name of a data set (`open_named`). A
-    `Path`, or text with a slash in it, is never taken for a name.
+    like a named data set; a `.csv` or `.jsonl` file (`read_manifest`); a `.mat` or `.npz` file (`read_arrays`); the
+    name of a data set (`open_named`). A `Path`, or text with a slash in it, is never taken for a name.
 
     Args:
-        spec: a folder, a manifest, or a name of `NAMED_SETS`.
+        spec: a folder, a manifest, a file of arrays, or a name of `NAMED_SETS`.
         path: the folder of a local copy of a named set.
         classes: keep only these, blanks around a name aside; what belongs to others is no part of the collection, not
             in `skipped` either, and no duplicate of anything.
@@ -65,6 +66,8 @@ def _open(spec: str | Path, path: Path | None, classes: Sequence[str] | None) ->
         return open_named("mnist", place, classes) if is_mnist_folder(place) else scan_folder(place, classes)
     if place.suffix.lower() in MANIFEST_SUFFIXES and place.exists():
         return read_manifest(place, classes)
+    if place.suffix.lower() in ARRAY_SUFFIXES and place.exists():
+        return read_arrays(place, classes)
     if may_be_name and text in NAMED_SETS:
         return open_named(text, classes=classes)
     raise _not_found(text, place, may_be_name)
@@ -92,8 +95,9 @@ def _not_found(text: str, place: Path, may_be_name: bool) -> InputError:
     names = ", ".join(NAMED_SETS)
     if place.is_file():
         return InputError(
-            f"{printable(text)} is a file, but neither a folder of images nor a manifest.",
-            expected=f"{LAYOUT}; or a manifest that ends with {' or '.join(MANIFEST_SUFFIXES)}; or a data set: {names}",
+            f"{printable(text)} is a file, but neither a folder of images nor a manifest nor arrays.",
+            expected=f"{LAYOUT}; or a manifest that ends with {' or '.join(MANIFEST_SUFFIXES)}; or arrays "
+            f"in a file that ends with {' or '.join(ARRAY_SUFFIXES)}; or a data set: {names}",
             hint="to classify single images, use `regraft predict`"
             if place.suffix.lower() in IMAGE_EXTENSIONS
             else "give the folder that holds the images",
