@@ -24,9 +24,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 from _measuring import image_folder, machine
 
-VIEWS = 8
 BLOCKS = 5
-SMALL, LARGE = "EfficientNetLite0@224", "EfficientNetLite0@320"
+SMALL = "EfficientNetLite0@224"
+JOINED = ("EfficientNetLite0@320", "EfficientNetLite2@320", "MobileNetV2@320")
 
 Array = Any
 Fold = Callable[[Array, Array], tuple[Array, Array]]
@@ -37,11 +37,11 @@ averaged over them and their views."""
 def main() -> None:
     members: dict[str, Callable[[Photos], Fold]] = {
         "frozen": partial(frozen, backbones=[SMALL], views=0),
-        "joined": partial(frozen, backbones=[LARGE, "MobileNetV2@320"], views=VIEWS),
-        "finetuned": partial(finetuned, backbone=SMALL),
-        "finetuned-320": partial(finetuned, backbone=LARGE),
+        "joined": partial(frozen, backbones=JOINED, views=4),
+        "finetuned": partial(finetuned, views=8, epochs=30),
+        "longer": partial(finetuned, views=16, epochs=60),
     }
-    recipes = {**{name: [name] for name in members}, "best": ["finetuned-320", "joined"]}
+    recipes = {**{name: [name] for name in members}, "best": ["longer", "joined"]}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path)
     parser.add_argument("--recipe", action="append", choices=recipes)
@@ -134,7 +134,7 @@ def regression(features: Array, labels: Array) -> Any:
     return LogisticRegression(C=100 / views, max_iter=500).fit(features.reshape(-1, width), np.tile(labels, views))
 
 
-def finetuned(photos: Photos, backbone: str, views: int = VIEWS) -> Fold:
+def finetuned(photos: Photos, views: int, epochs: int) -> Fold:
     """The last five blocks and a head that starts as logistic regression, as `regraft finetune` trains them."""
     from regraft.backbones.base import open_base
     from regraft.backbones.cuts import cut
@@ -144,17 +144,17 @@ def finetuned(photos: Photos, backbone: str, views: int = VIEWS) -> Fold:
     from regraft.training.heads import HeadWeights, rms_norm
     from regraft.training.top_inputs import CachedActivations
 
-    base = open_base(backbone)
-    at, card = cut(base, blocks=BLOCKS).at, parse_backbone(backbone).card
+    base = open_base(SMALL)
+    at, card = cut(base, blocks=BLOCKS).at, parse_backbone(SMALL).card
     features = photos.through(base, 0)
     scale = rms_norm(features)
-    inputs = CachedActivations(photos.through(open_base(backbone, cut=at), views, "float16"))
+    inputs = CachedActivations(photos.through(open_base(SMALL, cut=at), views, "float16"))
 
     def fold(learn: Array, test: Array) -> tuple[Array, Array]:
         start = regression(features[:, learn] / scale, photos.labels[learn])
         kernel, offsets = (start.coef_.T / scale).astype(np.float32), start.intercept_.astype(np.float32)
         top = build_top(cut(base, at=at), HeadWeights.linear(kernel, offsets), "softmax", card=card)
-        finetune(top, inputs, photos.labels, FinetuneSettings(patience=None), rows=learn)
+        finetune(top, inputs, photos.labels, FinetuneSettings(epochs=epochs, patience=None), rows=learn)
         return top_probabilities(top, inputs, test), top_probabilities(top, inputs, test, views)
 
     return fold

@@ -76,7 +76,7 @@ def accuracies(features: Any, photos: Photos) -> list[float]:
 
 
 def finetune_accuracies(photos: Photos, views: int) -> list[float]:
-    fold = finetuned(photos, SMALL, views)
+    fold = finetuned(photos, views, epochs=30)
     return [float((fold(*rows)[0].argmax(1) == photos.labels[rows[1]]).mean()) for rows in photos.folds]
 
 

@@ -39,7 +39,8 @@ def finetune_facts(**changes: Any) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "cut": "stages_4_block_2_add", "activations": [14, 14, 112], "blocks": ["stages_5", "stages_6"], "layers": 37,
         "parameters": 2_812_345, "settings": "adamw, lr 0.0002, cosine", "views": 8, "bytes": 351_234_567,
-        "epochs": 8, "best_epoch": 5, "temperature": 1.0, "stopped_early": False, "refit": True, "images_per_second": 262.4,
+        "epochs": 8, "best_epoch": 5, "temperature": 1.0, "stopped_early": False, "refit": True,
+        "images_per_second": 262.4,
         "frozen": {"validation_loss": 0.42, "validation_accuracy": 0.8},
         "tuned": {"validation_loss": 0.3, "validation_accuracy": 0.9},
     }  # fmt: skip

@@ -39,6 +39,8 @@ from regraft.training.settings import (
         ({"learning_rate": 0.1, "hidden_activation": "tanh"}, "needs hidden layers"),
         ({"learning_rate": 0.1, "dropout": 1.0}, "dropout"),
         ({"learning_rate": 0.1, "dropout": math.nan}, "dropout"),
+        ({"learning_rate": 0.1, "hidden": (5,), "feature_dropout": 1.0}, "dropout of the features"),
+        ({"learning_rate": 0.1, "feature_dropout": 0.5}, "drops features by its dropout"),
         ({"learning_rate": 0.1, "label_smoothing": -0.1}, "label smoothing"),
         ({"learning_rate": 0.1, "optimizer": "rmsprop"}, "optimizer"),
         ({"learning_rate": 0.1, "optimizer": "adam", "momentum": 0.9}, "Momentum is a setting of SGD"),

@@ -34,6 +34,7 @@ SIGMOID = [
 DROPPED = [
     HeadSettings(0.1, 0.9, hidden=(5, 4), dropout=0.3, seed=3),
     HeadSettings(0.05, optimizer="adam", dropout=0.4, seed=1),
+    HeadSettings(0.05, optimizer="adam", hidden=(5,), dropout=0.4, feature_dropout=0.3, seed=2),
 ]
 
 
@@ -67,7 +68,7 @@ def keras_model(keras: Any, setting: HeadSettings, outputs: int, masked: bool) -
         return layers.Multiply()([values, inputs[-1]])
 
     values, dense = inputs[0], []
-    if not setting.hidden:
+    if not setting.hidden or setting.feature_dropout:
         values = dropped(values, WIDTH)
     for units in setting.hidden:
         dense.append(layers.Dense(units, activation=setting.hidden_activation))
@@ -132,7 +133,9 @@ def test_every_head_equals_the_same_layers_trained_by_keras(
                 rows = chosen[first : first + BATCH]
                 given_ = [features[rows] / np.float32(scale)]
                 if masks is not None:
-                    given_ += [masks.draw(width, len(rows))[0].T for width in setting.hidden or (WIDTH,)]
+                    if not setting.hidden or setting.feature_dropout:
+                        given_.append(masks.draw(WIDTH, len(rows), features=True)[0].T)
+                    given_ += [masks.draw(width, len(rows))[0].T for width in setting.hidden]
                 measured = model.train_on_batch(
                     given_, targets[rows], class_weight=None if weights is None else dict(enumerate(weights))
                 )
@@ -150,16 +153,20 @@ def test_every_head_equals_the_same_layers_trained_by_keras(
         assert trained.val_loss[head, -1] == pytest.approx(-np.log(answers).mean(), rel=1e-4)
 
 
-setting_strategy = st.builds(
-    HeadSettings,
-    learning_rate=st.floats(0.001, 0.1),
-    weight_decay=st.sampled_from([0.0, 0.01]),
-    seed=st.integers(0, 2),
-    hidden=st.sampled_from([(), (4,), (5, 3)]),
-    dropout=st.sampled_from([0.0, 0.0, 0.3]),
-    optimizer=st.sampled_from(["sgd", "adam", "adamw"]),
-    label_smoothing=st.sampled_from([0.0, 0.1]),
-).flatmap(lambda s: st.sampled_from([s, replace(s, momentum=0.9, nesterov=True)] if s.optimizer == "sgd" else [s]))
+setting_strategy = (
+    st.builds(
+        HeadSettings,
+        learning_rate=st.floats(0.001, 0.1),
+        weight_decay=st.sampled_from([0.0, 0.01]),
+        seed=st.integers(0, 2),
+        hidden=st.sampled_from([(), (4,), (5, 3)]),
+        dropout=st.sampled_from([0.0, 0.0, 0.3]),
+        optimizer=st.sampled_from(["sgd", "adam", "adamw"]),
+        label_smoothing=st.sampled_from([0.0, 0.1]),
+    )
+    .map(lambda s: replace(s, feature_dropout=0.2) if s.hidden and s.seed == 2 else s)
+    .flatmap(lambda s: st.sampled_from([s, replace(s, momentum=0.9, nesterov=True)] if s.optimizer == "sgd" else [s]))
+)
 
 
 @given(
@@ -226,6 +233,25 @@ def test_the_best_epoch_and_a_diverged_head_are_found_in_every_stack() -> None:
         assert -np.log(at_label).mean() == pytest.approx(trained.val_loss[head].min(), rel=1e-4)
     for head in trained.best_weights:
         assert np.isfinite(head.flat()).all()
+
+
+@pytest.mark.parametrize("images", [7, 40, 100])
+def test_epochs_of_any_number_of_images_are_the_same_batches(images: int) -> None:
+    """Whatever is called an epoch: 280 images in batches that never reach over its end are 280 images."""
+    (features, labels), validation = blobs(40, 3), blobs(20, 3, seed=1)
+    options: Any = {"classes": 3, "order_seed": 3, "validation": validation}
+    order = np.random.default_rng(3)
+    seen = np.concatenate([order.permutation(40) for _ in range(18)])
+    setting = SOFTMAX[0]
+    found = train_heads(features, labels, [setting], epochs=7, batch_size=images, epoch_images=images, **options)
+    stack = StackedNetworks(initial_heads([setting], WIDTH, 3), [setting], 1.0, 3)
+    for epoch in range(7):
+        rows = seen[epoch * images : (epoch + 1) * images]
+        loss, right = stack.step(features[rows], labels[rows])
+        assert found.loss[0, epoch] == pytest.approx(loss[0] / images, rel=1e-4)
+        assert found.accuracy[0, epoch] == right[0] / images
+        answers = stack.logits(validation[0])[:, 0].argmax(axis=0)
+        assert found.val_accuracy[0, epoch] == pytest.approx((answers == validation[1]).mean())
 
 
 def test_the_same_seeds_give_the_same_numbers_bit_for_bit() -> None:

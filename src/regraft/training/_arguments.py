@@ -35,13 +35,18 @@ def outputs_of(classes: int, activation: Activation) -> int:
 
 
 def checked_options(
-    settings: Sequence[HeadSettings], epochs: int, batch_size: int, scale: float, sampling: Sampling
+    settings: Sequence[HeadSettings],
+    epochs: int,
+    batch_size: int,
+    scale: float,
+    sampling: Sampling,
+    epoch_images: int | None = None,
 ) -> None:
     """Numbers that must be large enough, and a sampling that must be known."""
     if not settings:
         raise InputError("There is no head to train.", expected="at least one setting")
-    for name, number in (("epochs", epochs), ("batch_size", batch_size)):
-        if number < 1:
+    for name, number in (("epochs", epochs), ("batch_size", batch_size), ("epoch_images", epoch_images)):
+        if number is not None and number < 1:
             raise InputError(f"{name} is too small.", expected="at least 1", received=str(number))
     if not (math.isfinite(scale) and scale > 0):
         raise InputError("The scale cannot be used.", expected="a finite number above 0", received=str(scale))

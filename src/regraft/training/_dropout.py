@@ -32,12 +32,22 @@ class DropoutMasks:
         seeds = list(dict.fromkeys(s.seed for s in settings))
         self._generators = [np.random.default_rng((seed, order_seed)) for seed in seeds]
         self._rows = np.array([seeds.index(s.seed) for s in settings])
-        rates = np.array([s.dropout for s in settings])
-        self._rates = rates.astype(np.float32)[:, None, None]
-        self._kept = (1 / (1 - rates)).astype(np.float32)[:, None, None]
+        self._hidden = np.array([s.dropout for s in settings])
+        self._features = np.array([s.feature_dropout if s.hidden else s.dropout for s in settings])
 
-    def draw(self, width: int, images: int) -> Floats:
-        """The next masks, float32 (K, width, images)."""
+    @property
+    def of_features(self) -> bool:
+        """Whether any features are dropped."""
+        return bool(self._features.any())
+
+    @property
+    def of_hidden(self) -> bool:
+        """Whether any values of hidden layers are dropped."""
+        return bool(self._hidden.any())
+
+    def draw(self, width: int, images: int, *, features: bool = False) -> Floats:
+        """The next masks, float32 (K, width, images), of a hidden layer or of the features."""
+        rates = (self._features if features else self._hidden)[:, None, None]
         numbers = np.stack([g.random((width, images), np.float32) for g in self._generators])
-        masks: Floats = (numbers[self._rows] >= self._rates) * self._kept
+        masks: Floats = (numbers[self._rows] >= rates.astype(np.float32)) * (1 / (1 - rates)).astype(np.float32)
         return masks

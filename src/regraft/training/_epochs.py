@@ -73,14 +73,14 @@ class BestEpoch:
 def train_epoch(
     stacks: Sequence[Stack], features: Floats, labels: Labels, order: EpochOrder, batch_size: int
 ) -> list[History]:
-    """One pass over features (V, N, D) with labels (N,); mean loss and accuracy of each stack, (2, K)."""
+    """One epoch on features (V, N, D) with labels (N,); mean loss and accuracy of each stack, (2, K)."""
     views, count, width = features.shape
     sums = [np.zeros((2, stack.parameters[0].shape[stack.head_axis])) for stack in stacks]
     images, view = order.next_epoch()
     places = images if views == 1 else images + view * count
     every = features.reshape(views * count, width)
-    buffer = np.empty((min(batch_size, count), width), np.float32)
-    for batch in _slices(count, batch_size):
+    buffer = np.empty((min(batch_size, len(images)), width), np.float32)
+    for batch in _slices(len(images), batch_size):
         chosen = places[batch]
         # "clip" only because NumPy copies once more in its default mode; every index is in range.
         rows = np.take(every, chosen, axis=0, out=buffer[: len(chosen)], mode="clip")
@@ -89,7 +89,7 @@ def train_epoch(
             loss, correct = stack.step(rows, seen)
             sum_[0] += loss
             sum_[1] += correct
-    return [sum_ / count for sum_ in sums]
+    return [sum_ / len(images) for sum_ in sums]
 
 
 def measure(stack: Stack, features: Floats, labels: Labels, classes: int) -> History:

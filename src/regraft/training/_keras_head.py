@@ -10,7 +10,13 @@ from regraft.training.weights import HeadWeights
 
 
 def keras_head(
-    tensor: Any, weights: HeadWeights, activation: str, *, dropout: float = 0.0, seed: int | None = None
+    tensor: Any,
+    weights: HeadWeights,
+    activation: str,
+    *,
+    dropout: float = 0.0,
+    feature_dropout: float = 0.0,
+    seed: int | None = None,
 ) -> tuple[Any, list[Any]]:
     """Puts a head on a Keras tensor of features.
 
@@ -19,6 +25,7 @@ def keras_head(
         weights: what the layers start with.
         activation: of the last layer.
         dropout: after each hidden layer, or of the features where there is none; 0 adds no layer.
+        feature_dropout: of the features, where there are hidden layers; 0 adds no layer.
         seed: of dropout.
 
     Returns:
@@ -37,11 +44,10 @@ def keras_head(
             number += 1
         return numbered
 
-    def dropped(values: Any, name: str) -> Any:
-        return keras.layers.Dropout(dropout, seed=seed, name=free(name))(values) if dropout else values
+    def dropped(values: Any, name: str, rate: float = dropout) -> Any:
+        return keras.layers.Dropout(rate, seed=seed, name=free(name))(values) if rate else values
 
-    if len(weights.layers) == 1:
-        tensor = dropped(tensor, "head_dropout")
+    tensor = dropped(tensor, "head_dropout", feature_dropout if weights.hidden else dropout)
     for number, units in enumerate(weights.hidden, 1):
         name = free(f"head_hidden{number}")
         dense.append(keras.layers.Dense(units, activation=weights.hidden_activation, name=name))

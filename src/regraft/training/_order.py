@@ -22,19 +22,35 @@ class EpochOrder:
             class has fewer images than its share.
         views: how many there are of each image; one of them is drawn for each image seen. A single view takes no
             random number.
+        size: so many images S are an epoch, whatever N is: each epoch goes on where the last one ended, in one random
+            order of all images after the other. None: all images, once.
     """
 
-    def __init__(self, labels: Rows, seed: int, sampling: Sampling = "plain", views: int = 1) -> None:
+    def __init__(
+        self, labels: Rows, seed: int, sampling: Sampling = "plain", views: int = 1, size: int | None = None
+    ) -> None:
         self._random = np.random.default_rng(seed)
-        self._count, self._views, self._sampling = len(labels), views, sampling
+        self._count, self._views, self._sampling, self._size = len(labels), views, sampling, size
         self._classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+        self._left = np.zeros(0, np.int64)
 
     def next_epoch(self) -> tuple[Rows, Rows]:
-        """The images, positions (N,) in 0 ... N - 1, and the view of each, (N,) in 0 ... views - 1."""
-        images = self._random.permutation(self._count) if self._sampling == "plain" else self._balanced()
+        """The images, positions (S,) in 0 ... N - 1, and the view of each, (S,) in 0 ... views - 1."""
+        images = self._all() if self._size is None else self._next(self._size)
         if self._views == 1:
-            return images, np.zeros(self._count, np.int64)
-        return images, self._random.integers(self._views, size=self._count)
+            return images, np.zeros(len(images), np.int64)
+        return images, self._random.integers(self._views, size=len(images))
+
+    def _next(self, size: int) -> Rows:
+        parts = [self._left]
+        while sum(map(len, parts)) < size:
+            parts.append(self._all())
+        images = np.concatenate(parts)
+        self._left = images[size:]
+        return images[:size]
+
+    def _all(self) -> Rows:
+        return self._random.permutation(self._count) if self._sampling == "plain" else self._balanced()
 
     def _balanced(self) -> Rows:
         share, remainder = divmod(self._count, len(self._classes))

@@ -60,6 +60,7 @@ def train_heads(
     sampling: Sampling = "plain",
     initial: Sequence[HeadWeights] | None = None,
     scale: float = 1.0,
+    epoch_images: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> TrainedHeads:
     """Trains one head per setting, all at once, with the mathematics of Keras' `Dense`, `Dropout`, `SGD` and `Adam`.
@@ -102,6 +103,8 @@ def train_heads(
             mean the same for backbones with large and with small features. The weights given and returned are always
             those for the features as they are: the first kernel is divided by the scale, and nothing is approximated.
             Biases and later layers keep their learning rate.
+        epoch_images: so many images are an epoch, in place of all of them: the next one goes on where it ended, and
+            what comes at the end of an epoch (the measuring) comes more often, or less.
         progress: called with 1 after each epoch.
 
     Raises:
@@ -114,7 +117,7 @@ def train_heads(
     outputs = outputs_of(classes, activation)
     features, labels = checked_views(features, labels, classes)
     width = features.shape[-1]
-    checked_options(settings, epochs, batch_size, scale, sampling)
+    checked_options(settings, epochs, batch_size, scale, sampling, epoch_images)
     validation = checked_validation(validation, classes, width)
     weights = checked_class_weight(class_weight, classes)
     start = (
@@ -124,14 +127,14 @@ def train_heads(
     )
     history = np.full((6, len(settings), epochs), np.nan)
     seconds = np.empty(epochs)
-    order = EpochOrder(labels, order_seed, sampling, len(features))
+    order = EpochOrder(labels, order_seed, sampling, len(features), epoch_images)
     groups = _groups(settings)
     with np.errstate(all="ignore"):
         stacks = [
             _stack(
                 [start[row] for row in rows],
                 [settings[row] for row in rows],
-                min(batch_size, len(labels)),
+                batch_size if epoch_images else min(batch_size, len(labels)),
                 scale,
                 order_seed,
                 weights,
@@ -209,7 +212,7 @@ def _groups(settings: Sequence[HeadSettings]) -> list[list[int]]:
     """The positions of the heads that one stack can hold, for each stack."""
     groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for row, s in enumerate(settings):
-        groups[s.hidden, s.hidden_activation, s.optimizer == "sgd", s.dropout > 0].append(row)
+        groups[s.hidden, s.hidden_activation, s.optimizer == "sgd", s.dropout > 0, s.feature_dropout > 0].append(row)
     return list(groups.values())
 
 

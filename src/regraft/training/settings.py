@@ -34,6 +34,7 @@ class HeadSettings:
         hidden_activation: of every hidden layer; `swish` is x·sigmoid(x), also called SiLU.
         dropout: the share of the values set to 0 in training, at least 0 and below 1: after every hidden layer, or of
             the features where there is none.
+        feature_dropout: likewise of the features, before the first hidden layer.
         optimizer: `adam` and `adamw` with Keras' defaults (betas 0.9 and 0.999, epsilon 1e-7).
         label_smoothing: at least 0, below 1: the part of each target that is spread over all classes evenly.
 
@@ -51,6 +52,7 @@ class HeadSettings:
     dropout: float = 0.0
     optimizer: Optimizer = "sgd"
     label_smoothing: float = 0.0
+    feature_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         checks.learning_rate(self.learning_rate)
@@ -67,6 +69,13 @@ class HeadSettings:
                 received=f"hidden_activation {self.hidden_activation!r} without hidden layers",
             )
         checks.share("dropout", self.dropout)
+        checks.share("dropout of the features", self.feature_dropout)
+        if self.feature_dropout and not self.hidden:
+            raise InputError(
+                "A head without hidden layers drops features by its dropout.",
+                expected=f"dropout {self.feature_dropout:g}",
+                received=f"feature_dropout {self.feature_dropout:g}",
+            )
         checks.share("label smoothing", self.label_smoothing)
 
     @property
@@ -91,6 +100,8 @@ class HeadSettings:
             parts.append(f"hidden {'-'.join(map(str, self.hidden))}{kind}")
         if self.dropout:
             parts.append(f"dropout {self.dropout:g}")
+        if self.feature_dropout:
+            parts.append(f"dropout {self.feature_dropout:g} of the features")
         if self.label_smoothing:
             parts.append(f"label smoothing {self.label_smoothing:g}")
         return ", ".join(parts)
@@ -109,6 +120,8 @@ class HeadSettings:
             facts |= {"hidden": list(self.hidden), "hidden_activation": self.hidden_activation}
         if self.dropout:
             facts["dropout"] = self.dropout
+        if self.feature_dropout:
+            facts["feature_dropout"] = self.feature_dropout
         if self.optimizer != "sgd":
             facts["optimizer"] = self.optimizer
         if self.label_smoothing:

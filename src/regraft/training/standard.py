@@ -71,7 +71,14 @@ def train_heads_standard(
     best_epoch = np.zeros(len(settings), np.int64)
     for index, setting in enumerate(settings):
         scaled = keras.layers.Rescaling(1 / scale, name=f"scale{index}")(features.output)
-        answer, dense = keras_head(scaled, start[index], activation, dropout=setting.dropout, seed=setting.seed)
+        answer, dense = keras_head(
+            scaled,
+            start[index],
+            activation,
+            dropout=setting.dropout,
+            feature_dropout=setting.feature_dropout,
+            seed=setting.seed,
+        )
         first, bias = start[index].layers[0]
         dense[0].set_weights([first * scale, bias])
         model = keras.Model(features.input, answer)
