@@ -88,50 +88,93 @@ def digit_network(size: tuple[int, int], outputs: int, *, dropout: bool, seed: i
     )
 
 
-def start_from(network: Any, source: Any) -> None:
-    """Gives a network the weights of another one, all but those of the layer of the classes."""
-    for layer in source.layers:
-        if layer.weights and layer.name != "classes":
-            network.get_layer(layer.name).set_weights(layer.get_weights())
-
-
-def train_network(
-    network: Any,
-    pixels: Pixels,
-    labels: Labels,
-    test: tuple[Pixels, Labels],
-    effort: Effort,
-    order_seed: int,
-    advance: Advance,
-) -> Course:
-    """Trains all layers with Adam.
+class DigitTrainer:
+    """Trains networks of one shape from start to end with Adam; what Keras compiles is compiled once for all of them.
 
     Args:
-        network: what `digit_network` gave.
-        pixels, labels: (N, height, width) and (N,).
-        test: likewise, to measure on.
-        effort: how long.
-        order_seed: of the batches: with the same, `train_top` sees the same ones.
-        advance: called with the images trained on.
+        size, outputs, dropout: as for `digit_network`.
+    """
+
+    def __init__(self, size: tuple[int, int], outputs: int, *, dropout: bool) -> None:
+        import keras
+
+        self._shape: dict[str, Any] = {"size": size, "outputs": outputs, "dropout": dropout}
+        self.network = digit_network(**self._shape, seed=0)
+        self.network.compile(keras.optimizers.Adam(LEARNING_RATE), "sparse_categorical_crossentropy")
+        self.network.optimizer.build(self.network.trainable_variables)
+        self._optimizer = [np.array(variable) for variable in self.network.optimizer.variables]
+        self._several = several_updates(self.network)
+
+    def begin(self, seed: int, source: Any | None = None) -> None:
+        """Random weights by a seed; those of a source network in place of them, but for the layer of the classes."""
+        fresh = digit_network(**self._shape, seed=seed)
+        for variable, value in zip(self.network.variables, fresh.variables, strict=True):
+            variable.assign(value)
+        for variable, start in zip(self.network.optimizer.variables, self._optimizer, strict=True):
+            variable.assign(start)
+        for layer in source.layers if source is not None else ():
+            if layer.weights and layer.name != "classes":
+                self.network.get_layer(layer.name).set_weights(layer.get_weights())
+
+    def train(
+        self,
+        pixels: Pixels,
+        labels: Labels,
+        test: tuple[Pixels, Labels],
+        effort: Effort,
+        order_seed: int,
+        advance: Advance,
+    ) -> Course:
+        """Trains all layers.
+
+        Args:
+            pixels, labels: (N, height, width) and (N,).
+            test: likewise, to measure on.
+            effort: how long.
+            order_seed: of the batches: with the same, `train_top` sees the same ones.
+            advance: called with the images trained on.
+        """
+        inputs, tested = _as_inputs(pixels), _as_inputs(test[0])
+        order = EpochOrder(labels, order_seed, size=effort.every)
+        accuracies, training, measuring = [], 0.0, 0.0
+        for _ in range(effort.measurements):
+            started = time.perf_counter()
+            rows, _ = order.next_epoch()
+            self._several(inputs[rows], labels[rows], effort.batch_size)
+            between = time.perf_counter()
+            accuracies.append(float((answers(self.network, tested) == test[1]).mean()))
+            training, measuring = training + between - started, measuring + time.perf_counter() - between
+            advance(effort.every)
+        return Course(tuple(accuracies), training, measuring)
+
+
+def several_updates(network: Any) -> Callable[[Maps, Labels, int], object]:
+    """A function that trains a compiled network on inputs and labels in batches of a size, one after the other.
+
+    On TensorFlow all of them are one call of one graph: small networks would else wait for Python most of the time.
     """
     import keras
 
-    network.compile(keras.optimizers.Adam(LEARNING_RATE), "sparse_categorical_crossentropy")
-    inputs, tested = _as_inputs(pixels), _as_inputs(test[0])
-    order = EpochOrder(labels, order_seed, size=effort.every)
-    accuracies, training, measuring = [], 0.0, 0.0
-    for _ in range(effort.measurements):
-        started = time.perf_counter()
-        rows, _ = order.next_epoch()
-        for first in range(0, effort.every, effort.batch_size):
-            batch = rows[first : first + effort.batch_size]
-            network.train_on_batch(inputs[batch], labels[batch])
-        between = time.perf_counter()
-        right = answers(network, tested) == test[1]
-        accuracies.append(float(right.mean()))
-        training, measuring = training + between - started, measuring + time.perf_counter() - between
-        advance(effort.every)
-    return Course(tuple(accuracies), training, measuring)
+    if keras.backend.backend() != "tensorflow":
+
+        def one_by_one(inputs: Maps, labels: Labels, batch_size: int) -> None:
+            for first in range(0, len(inputs), batch_size):
+                network.train_on_batch(inputs[first : first + batch_size], labels[first : first + batch_size])
+
+        return one_by_one
+    import tensorflow as tf
+
+    def batches(inputs: Any, labels: Any) -> None:
+        for batch in tf.range(tf.shape(inputs)[0]):
+            with tf.GradientTape() as tape:
+                loss = network.compute_loss(y=labels[batch], y_pred=network(inputs[batch], training=True))
+            weights = network.trainable_variables
+            network.optimizer.apply(tape.gradient(loss, [w.value for w in weights]), weights)
+
+    compiled = tf.function(batches, reduce_retracing=True)
+    return lambda inputs, labels, batch_size: compiled(
+        inputs.reshape(-1, batch_size, *inputs.shape[1:]), labels.reshape(-1, batch_size)
+    )
 
 
 def answers(network: Any, inputs: Maps) -> npt.NDArray[np.int64]:

@@ -14,19 +14,14 @@ from typing import Any
 from regraft._files import explained_disk_errors
 from regraft._keras_backend import choose_keras_backend
 from regraft._progress import progress
-from regraft.studies.digit_networks import (
-    Course,
-    digit_network,
-    fixed_features,
-    start_from,
-    train_network,
-    train_top,
-)
+from regraft.studies.digit_networks import Course, DigitTrainer, fixed_features, train_top
 from regraft.studies.digit_tasks import nested_part
 from regraft.studies.digits_study import WAYS, DigitRun, DigitsStudy, Way
 from regraft.training.joining import save_model
 
 Advance = Callable[[float], None]
+
+_NEW = 1000  # added to the seed of a repetition: no network of the target task begins as the source network did
 
 
 def run_all(study: DigitsStudy) -> DigitsStudy:
@@ -36,9 +31,13 @@ def run_all(study: DigitsStudy) -> DigitsStudy:
     each = len(study.repeats) * 2 * plan.every
     before = study.folder.facts().get("seconds", {}).get("trainings", 0.0)
     with progress("Digits", each * (plan.source + len(WAYS) * sum(plan.target))) as advance:
+        trainers = {
+            (task, dropout): DigitTrainer(task.size, len(task.classes), dropout=dropout)
+            for task, dropout in product(study.tasks, (False, True))
+        }
         for repeat, dropout in product(study.repeats, (False, True)):
-            source = _source(study, dropout, repeat, advance)
-            _targets(study, source, dropout, repeat, advance)
+            source = _source(study, trainers[study.tasks[0], dropout], dropout, repeat, advance)
+            _targets(study, trainers[study.tasks[1], dropout], source, dropout, repeat, advance)
     source_task, target_task = study.tasks
     seconds = {"trainings": round(before + time.perf_counter() - study.started, 3)}
     study.folder.write_facts(
@@ -57,7 +56,7 @@ def run_all(study: DigitsStudy) -> DigitsStudy:
     return study
 
 
-def _source(study: DigitsStudy, dropout: bool, repeat: int, advance: Advance) -> Any:
+def _source(study: DigitsStudy, trainer: DigitTrainer, dropout: bool, repeat: int, advance: Advance) -> Any:
     """The source network of a repetition, trained or read."""
     import keras
 
@@ -65,18 +64,20 @@ def _source(study: DigitsStudy, dropout: bool, repeat: int, advance: Advance) ->
     if study.find("source", dropout, 1.0, repeat) and file.is_file():
         advance(plan.source * plan.every)
         return keras.saving.load_model(file)
-    network = digit_network(task.size, len(task.classes), dropout=dropout, seed=repeat)
+    trainer.begin(repeat)
     test = task.test_pixels, task.test_labels
-    course = train_network(network, task.pixels, task.labels, test, plan.effort(plan.source), repeat, advance)
+    course = trainer.train(task.pixels, task.labels, test, plan.effort(plan.source), repeat, advance)
     with explained_disk_errors(file):
         file.parent.mkdir(exist_ok=True)
-    save_model(network, file)
+    save_model(trainer.network, file)
     if not study.find("source", dropout, 1.0, repeat):  # else only its file had gone
         study.record(_run("source", dropout, 1.0, len(task.labels), repeat, course))
-    return network
+    return trainer.network
 
 
-def _targets(study: DigitsStudy, source: Any, dropout: bool, repeat: int, advance: Advance) -> None:
+def _targets(
+    study: DigitsStudy, trainer: DigitTrainer, source: Any, dropout: bool, repeat: int, advance: Advance
+) -> None:
     """All ways and proportions of the target task in a repetition."""
     task, plan = study.tasks[1], study.plan
     todo = [
@@ -108,11 +109,9 @@ def _targets(study: DigitsStudy, source: Any, dropout: bool, repeat: int, advanc
                 advance=advance,
             )
         else:
-            network = digit_network(task.size, len(task.classes), dropout=dropout, seed=1000 + repeat)
-            if way == "throughout":
-                start_from(network, source)
+            trainer.begin(_NEW + repeat, source if way == "throughout" else None)
             test = task.test_pixels, task.test_labels
-            course = train_network(network, task.pixels[rows], labels, test, effort, repeat, advance)
+            course = trainer.train(task.pixels[rows], labels, test, effort, repeat, advance)
         shared = computing / len(plan.proportions) if way == "fixed" else 0.0
         study.record(_run(way, dropout, proportion, len(rows), repeat, course, shared))
 
