@@ -27,6 +27,7 @@ from _measuring import image_folder, machine
 BLOCKS = 5
 SMALL = "EfficientNetLite0@224"
 JOINED = ("EfficientNetLite0@320", "EfficientNetLite2@320", "MobileNetV2@320")
+MORE = ("EfficientNetLite0@320", "EfficientNetLite1@320", "EfficientNetLite2@384", "MobileNetV2@320")
 
 Array = Any
 Fold = Callable[[Array, Array], tuple[Array, Array]]
@@ -37,11 +38,11 @@ averaged over them and their views."""
 def main() -> None:
     members: dict[str, Callable[[Photos], Fold]] = {
         "frozen": partial(frozen, backbones=[SMALL], views=0),
-        "joined": partial(frozen, backbones=JOINED, views=4),
+        "joined": partial(frozen, backbones=JOINED, views=0),
+        "more": partial(frozen, backbones=MORE, views=0),
         "finetuned": partial(finetuned, views=8, epochs=30),
-        "longer": partial(finetuned, views=16, epochs=60),
     }
-    recipes = {**{name: [name] for name in members}, "best": ["longer", "joined"]}
+    recipes = {**{name: [name] for name in members}, "best": ["more", "finetuned"]}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path)
     parser.add_argument("--recipe", action="append", choices=recipes)
