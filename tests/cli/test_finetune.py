@@ -47,7 +47,7 @@ def test_a_run_is_fine_tuned_predicts_and_is_compared(regraft: Callable, photos:
     done = regraft("finetune", run.path, "--blocks", 1, "--epochs", 2, "--views", 1)
     assert done.code == 0, done.err
     assert done.out.lstrip().startswith("Test accuracy ")
-    assert "Fine-tuned 1 blocks after " in done.out
+    assert "Fine-tuned 1 block after " in done.out
     assert "Activations at " in done.err
     tuned = RunFolder(run.path.with_name("run-finetuned"))
     assert str(tuned.report) in done.out

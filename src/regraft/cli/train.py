@@ -253,7 +253,7 @@ def show_numbers(run: RunFolder, metrics: dict[str, Any]) -> None:
     if tuned := metrics.get("finetune"):
         before, after = tuned["frozen"]["validation_accuracy"], tuned["tuned"]["validation_accuracy"]
         say(
-            f"Fine-tuned {len(tuned['blocks'])} blocks after {tuned['cut']}, best epoch {tuned['best_epoch']} of "
+            f"Fine-tuned {len(tuned['blocks'])} block{'s' * (len(tuned['blocks']) != 1)} after {tuned['cut']}, best epoch {tuned['best_epoch']} of "
             f"{tuned['epochs']}; validation {percent(before)} with the frozen base, {percent(after)} after"
         )
     for warning in metrics["warnings"]:
