@@ -251,9 +251,10 @@ def show_numbers(run: RunFolder, metrics: dict[str, Any]) -> None:
     epochs = f"{chosen['epoch']} epoch{'' if chosen['epoch'] == 1 else 's'}"
     say(f"Head       {chosen['label']}, {epochs} (the best of {chosen['heads']} on validation)")
     if tuned := metrics.get("finetune"):
+        blocks = f"{len(tuned['blocks'])} block{'' if len(tuned['blocks']) == 1 else 's'}"
         before, after = tuned["frozen"]["validation_accuracy"], tuned["tuned"]["validation_accuracy"]
         say(
-            f"Fine-tuned {len(tuned['blocks'])} block{'s' * (len(tuned['blocks']) != 1)} after {tuned['cut']}, best epoch {tuned['best_epoch']} of "
+            f"Fine-tuned {blocks} after {tuned['cut']}, best epoch {tuned['best_epoch']} of "
             f"{tuned['epochs']}; validation {percent(before)} with the frozen base, {percent(after)} after"
         )
     for warning in metrics["warnings"]:
