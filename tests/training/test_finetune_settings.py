@@ -54,7 +54,7 @@ def test_the_edges_are_allowed() -> None:
 
 
 def test_the_label_says_what_is_not_the_default() -> None:
-    assert FinetuneSettings().label == "adamw, lr 0.0002, cosine"
+    assert FinetuneSettings().label == "adamw, lr 0.0001, cosine"
     everything = FinetuneSettings(
         optimizer="sgd",
         learning_rate=0.01,

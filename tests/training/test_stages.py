@@ -95,7 +95,7 @@ def test_batchnorm_learns_only_where_it_is_told_to(batchnorm: str) -> None:
     learning = {layer.name for layer in top.whole.layers if layer.trainable and layer.trainable_weights}
     norms = {"b_depthwise_bn", "b_project_bn", "head_bn"} if batchnorm == "train" else set()
     assert learning == {"b_depthwise", "b_project", "head_conv", "head"} | norms
-    stages.enter(12)
+    stages.enter(FinetuneSettings().epochs)
     assert top.whole.get_layer("a_project").trainable
     assert top.whole.get_layer("a_project_bn").trainable == (batchnorm == "train")
     assert not top.whole.get_layer("stem_bn").trainable
