@@ -173,7 +173,8 @@ def _method(found: CatsFound) -> tuple[Block, ...]:
             f"Fine-tuning starts from that head and trains the {last} layers of the network, as Keras lists them "
             "(convolutions, BatchNorm and activations each count as one), with the head: by AdamW "
             f"[[cite:loshchilov2019]] with a learning rate of {TUNING_RATE:g}, from the activations before these "
-            "layers, which are computed once; BatchNorm keeps its statistics."
+            "layers, which are computed once; BatchNorm keeps its statistics. Each epoch is judged by its answers "
+            "softened with the temperature that suits the validation images."
         )
     if found.scratch:
         text.append(
