@@ -101,6 +101,7 @@ def test_fractions_and_truth_values_are_stretched(tmp_path: Path) -> None:
         ({"x": PIXELS.reshape(12, -1), "y": LABELS}, "images of .* cannot be used"),
         ({"x": PIXELS, "y": np.eye(3)[LABELS]}, "labels of .* cannot be used"),
         ({"x": PIXELS, "y": LABELS + 0.5}, "labels of .* cannot be used"),
+        ({"x": PIXELS, "y": LABELS + np.inf}, "labels of .* cannot be used"),
         ({"x": PIXELS, "z": LABELS}, "no images with labels"),
     ],
 )

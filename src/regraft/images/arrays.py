@@ -116,7 +116,7 @@ def _label_names(labels: Array, where: str) -> list[str]:
     flat = labels.ravel() if labels.size == max(labels.shape, default=0) else None
     if flat is not None and flat.dtype.kind in "iub":
         return [str(int(label)) for label in flat]
-    if flat is not None and flat.dtype.kind == "f" and np.array_equal(flat, np.rint(flat)):
+    if flat is not None and flat.dtype.kind == "f" and np.isfinite(flat).all() and np.array_equal(flat, np.rint(flat)):
         return [str(int(label)) for label in flat]
     if flat is not None and flat.dtype.kind == "O":  # a cell array of MATLAB's
         flat = np.array([str(np.asarray(cell).item()) if np.asarray(cell).size == 1 else "" for cell in flat])

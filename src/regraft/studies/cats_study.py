@@ -22,7 +22,7 @@ from regraft.runs.data import RunData, find_images
 from regraft.runs.environment import describe_environment
 from regraft.studies.cells import load_cell_data
 from regraft.studies.declaration import Study, make_study
-from regraft.studies.folder import StudyFolder, open_study_folder
+from regraft.studies.folder import StudyFolder, absolute_images, open_study_folder
 from regraft.studies.grid import carry_out
 from regraft.studies.results import Repetition, Results
 
@@ -90,7 +90,7 @@ class CatsStudy:
             if quick:
                 given["tuned_seeds"] = None
             self.options = {
-                "images": _absolute(images),
+                "images": absolute_images(images),
                 **({} if path is None else {"path": str(path.absolute())}),
                 "backbones": list(backbones),
                 "seed": seed,
@@ -242,11 +242,6 @@ def backbones_at_hand() -> tuple[list[str], list[dict[str, Any]]]:
         if instead is not None:
             names.append(instead)
     return names, missing
-
-
-def _absolute(images: str | Path) -> str:
-    path = Path(images).expanduser()
-    return str(path.absolute()) if path.exists() else str(images)
 
 
 def _settings_text(options: dict[str, Any]) -> str:

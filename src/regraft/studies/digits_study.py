@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +17,7 @@ from regraft.images.opening import open_images
 from regraft.runs.environment import describe_environment
 from regraft.studies.digit_networks import Effort
 from regraft.studies.digit_tasks import DigitTask, digit_tasks, whole_batches
-from regraft.studies.folder import StudyFolder, open_study_folder
+from regraft.studies.folder import StudyFolder, absolute_images, open_study_folder
 
 KIND = "digits"
 Way = Literal["source", "scratch", "fixed", "throughout"]
@@ -122,9 +122,8 @@ class DigitsStudy:
         else:
             if seeds is not None and seeds < 1:
                 raise InputError("The study needs runs.", expected="at least 1 of --seeds", received=str(seeds))
-            place = Path(images).expanduser()
             self.options = {
-                "images": str(place.absolute()) if place.exists() else str(images),
+                "images": absolute_images(images),
                 **({} if path is None else {"path": str(path.absolute())}),
                 "seed": seed,
                 **({} if seeds is None else {"seeds": seeds}),
@@ -156,7 +155,7 @@ class DigitsStudy:
         """What is trained."""
         size = "mnist" if len(self.collection.images) >= 20_000 else "small"
         plan = PLANS[f"quick {size}" if self.options["quick"] else size]
-        return Plan(**{**asdict(plan), "repeats": self.options.get("seeds", plan.repeats)})
+        return replace(plan, repeats=self.options.get("seeds", plan.repeats))
 
     @property
     def repeats(self) -> Sequence[int]:

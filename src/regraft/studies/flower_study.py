@@ -21,7 +21,7 @@ from regraft.runs.data import RunData, find_images, load_data
 from regraft.runs.environment import describe_environment
 from regraft.studies.conclusions import Conclusion, conclude
 from regraft.studies.declaration import Study, make_study
-from regraft.studies.folder import StudyFolder, open_study_folder
+from regraft.studies.folder import StudyFolder, absolute_images, open_study_folder
 from regraft.studies.grid import carry_out
 from regraft.studies.results import Results
 
@@ -73,7 +73,7 @@ class FlowerStudy:
         else:
             usual = _QUICK_EPOCHS if quick else _STANDARD_EPOCHS
             self.options = {
-                "images": _absolute(images),
+                "images": absolute_images(images),
                 "path": None if path is None else str(path.absolute()),
                 "backbone": backbone,
                 "seed": seed,
@@ -265,11 +265,6 @@ class FlowerStudy:
                 "head": {"nesterov": [False], "epochs": options["epochs"], "scale_features": False, **(head or {})},
             }
         )
-
-
-def _absolute(images: str | Path) -> str:
-    path = Path(images).expanduser()
-    return str(path.absolute()) if path.exists() else str(images)
 
 
 def _settings_text(options: dict[str, Any]) -> str:

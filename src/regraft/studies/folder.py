@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from regraft._files import explained_disk_errors, write_text
 from regraft.errors import InputError
 from regraft.runs.config import read_config
 from regraft.runs.folder import RunFolder, next_free_folder
+from regraft.studies._facts_file import read_facts, write_facts
 from regraft.studies.cells import Cell, cells_of
 from regraft.studies.declaration import Study, read_study, study_text
 from regraft.studies.reading import read_results
@@ -58,20 +58,11 @@ class StudyFolder:
         Raises:
             InputError: it is damaged.
         """
-        file = self.path / "study.json"
-        if not file.is_file():
-            return {}
-        try:
-            return dict(json.loads(file.read_text(encoding="utf-8")))
-        except (ValueError, TypeError, OSError) as error:
-            raise InputError(
-                f"{file} is damaged.", received=str(error), hint=f"regraft study --resume {self.path}"
-            ) from error
+        return read_facts(self.path / "study.json", f"regraft study --resume {self.path}")
 
     def write_facts(self, **facts: Any) -> None:
         """Adds to `study.json`, or replaces what is there under the same names."""
-        content = json.dumps({**self.facts(), **facts}, indent=2, ensure_ascii=False, allow_nan=False)
-        write_text(self.path / "study.json", content + "\n")
+        write_facts(self.path / "study.json", {**self.facts(), **facts})
 
     def settings(self) -> dict[str, Any]:
         """The content of `study.toml`.
@@ -105,6 +96,12 @@ class StudyFolder:
         """What the cells of a grid gave."""
         study, cells = self.grid(name)
         return read_results(study, cells)
+
+
+def absolute_images(images: str | Path) -> str:
+    """The images of a study as its settings keep them: a path that is there in full, else the name as it is."""
+    path = Path(images).expanduser()
+    return str(path.absolute()) if path.exists() else str(images)
 
 
 def open_study_folder(output: Path | None, name: str) -> StudyFolder:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from regraft.errors import InputError
 from regraft.runs._section import Section
 from regraft.runs.config import TrainConfig, config_text, make_config, problems_of, read_config
 from regraft.runs.folder import RunFolder, next_free_folder
+from regraft.studies._facts_file import read_facts, write_facts
 from regraft.studies._search_space import label_of_value
 
 
@@ -80,15 +80,7 @@ class SearchFolder:
         Raises:
             InputError: it is damaged.
         """
-        file = self.path / "search.json"
-        if not file.is_file():
-            return {}
-        try:
-            return dict(json.loads(file.read_text(encoding="utf-8")))
-        except (ValueError, TypeError, OSError) as error:
-            raise InputError(
-                f"{file} is damaged.", received=str(error), hint="search again in another folder"
-            ) from error
+        return read_facts(self.path / "search.json", "search again in another folder")
 
     def trials(self) -> list[dict[str, Any]]:
         """The trials that were finished, in their order: `number`, `state`, `loss`, `accuracy`, `values`, `steps` …"""
@@ -117,8 +109,7 @@ class SearchFolder:
 
     def write_facts(self, **facts: Any) -> None:
         """Adds to `search.json`, or replaces what is there under the same names."""
-        content = json.dumps({**self.facts(), **facts}, indent=2, ensure_ascii=False, allow_nan=False)
-        write_text(self.path / "search.json", content + "\n")
+        write_facts(self.path / "search.json", {**self.facts(), **facts})
 
     def write_trials(self, trials: Sequence[Mapping[str, Any]], settings: Sequence[str]) -> None:
         """Writes `trials.csv`, a trial a line; a setting that does not apply to it is left empty."""

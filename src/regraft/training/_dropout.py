@@ -24,6 +24,9 @@ class DropoutMasks:
         settings: one per network, all with the same hidden layers.
         order_seed: as of `train_heads`.
 
+    Attributes:
+        of_features, of_hidden: whether any features, and any values of hidden layers, are dropped.
+
     Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting", in the form of
     `keras.layers.Dropout` (scaled in training, not in use).
     """
@@ -34,16 +37,7 @@ class DropoutMasks:
         self._rows = np.array([seeds.index(s.seed) for s in settings])
         self._hidden = np.array([s.dropout for s in settings])
         self._features = np.array([s.feature_dropout if s.hidden else s.dropout for s in settings])
-
-    @property
-    def of_features(self) -> bool:
-        """Whether any features are dropped."""
-        return bool(self._features.any())
-
-    @property
-    def of_hidden(self) -> bool:
-        """Whether any values of hidden layers are dropped."""
-        return bool(self._hidden.any())
+        self.of_features, self.of_hidden = bool(self._features.any()), bool(self._hidden.any())
 
     def draw(self, width: int, images: int, *, features: bool = False) -> Floats:
         """The next masks, float32 (K, width, images), of a hidden layer or of the features."""

@@ -51,8 +51,7 @@ class StackedNetworks:
         self._kernels[0] *= self._scale
         self._activation = settings[0].hidden_activation
         self._objective = Objective(settings, self._kernels[-1].shape[1], class_weight)
-        dropped = any(s.dropout or s.feature_dropout for s in settings)
-        self._masks = DropoutMasks(settings, order_seed) if dropped else None
+        self._masks = DropoutMasks(settings, order_seed)
         self._kernel_gradients = [np.empty_like(kernel) for kernel in self._kernels]
         self._bias_gradients = [np.empty_like(bias) for bias in self._biases]
         kind = StackedSGD if settings[0].optimizer == "sgd" else StackedAdam
@@ -95,11 +94,11 @@ class StackedNetworks:
         count = len(rows)
         inputs: list[Floats] = []  # of each layer but the first, (K, inputs, n)
         slopes: list[npt.NDArray[np.generic]] = []  # of these inputs by the layer before
-        dropped = self._dropped(rows) if self._masks is not None and self._masks.of_features else None
+        dropped = self._dropped(rows) if self._masks.of_features else None
         values = self._first_layer(rows) if dropped is None else self._layer(0, dropped)
         for layer in range(1, len(self._kernels)):
             values, slope = activated_with_slope(self._activation, values)
-            if self._masks is not None and self._masks.of_hidden:
+            if self._masks.of_hidden:
                 mask = self._masks.draw(values.shape[1], count)
                 values *= mask
                 slope = slope * mask
@@ -141,7 +140,6 @@ class StackedNetworks:
 
     def _dropped(self, rows: Floats) -> Floats:
         """The features that each head sees, scaled, (K, D, n)."""
-        assert self._masks is not None
         masks = self._masks.draw(rows.shape[1], len(rows), features=True)
         masks *= rows.T * self._inverse
         return masks
