@@ -73,8 +73,8 @@ def test_a_study_takes_what_is_given_in_place_of_its_own(declared: list[tuple[St
     ("what", "options", "said"),
     [
         ("grid", {}, "There is no study called grid."),
-        ("grid.toml", {"quick": True}, "belong to the flower study"),
-        ("grid.toml", {"standard_epochs": 0}, "belong to the flower study"),
+        ("grid.toml", {"quick": True}, "A study that is declared has no"),
+        ("grid.toml", {"standard_epochs": 0}, "A study that is declared has no"),
         ("grid.toml", {"epochs": 0}, "head.epochs: Input should be greater than or equal to 1"),
         ("varied.toml", {"epochs": 3}, "The study varies head.epochs, so it cannot be given as an option."),
         ("odd.toml", {"epochs": 3}, "vary: Input should be a valid dictionary"),
@@ -97,7 +97,7 @@ def test_a_study_is_gone_on_with_by_its_kind(tmp_path: Path, monkeypatch: pytest
         study_api.resume_study(tmp_path)
     gone_on: list[Any] = []
     monkeypatch.setattr(study_api, "_finish_grid", lambda *given: gone_on.append(given))
-    monkeypatch.setattr(study_api, "_finish_flowers", gone_on.append)
+    monkeypatch.setattr(study_api, "_finish_own", lambda own, begun, tell: gone_on.append(begun))
     grid = regraft.StudyFolder(tmp_path / "grid")
     grid.write_settings('kind = "grid"\n')
     (grid.path / "grid.study.toml").write_text(GRID)

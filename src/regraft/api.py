@@ -24,6 +24,7 @@ def train(
     backbone: str | None = None,
     weights: str | Path | None = None,
     seed: int = 0,
+    control: bool = False,
     settings: dict[str, dict[str, Any]] | None = None,
 ) -> RunFolder:
     """Trains and measures a classifier and writes its run folder, report included.
@@ -34,6 +35,9 @@ def train(
         backbone: `EfficientNetLite0` where None; `MobileNetV2-0.35@320`, a `.keras` file, a run folder …
         weights: a weight file of the user's own.
         seed: of split, batches and initial weights.
+        control: trains the same network from random weights as well, on the same images, to say whether transfer
+            helps: `.metrics()["control"]`, with the `verdict` in words and its `kind`, `helps`, `no difference` or
+            `hurts`. The section `control` of `settings` says how (`{"control": {"epochs": 10}}`) and is enough alone.
         settings: further settings, in the sections and by the names of `config.toml`:
             `{"images": {"exact": True}, "head": {"epochs": 50}}`.
 
@@ -49,6 +53,8 @@ def train(
     for key, value in (("name", backbone), ("weights", weights)):
         if value is not None:
             values.setdefault("backbone", {})[key] = value
+    if control:
+        values.setdefault("control", {})
     prefer_training_backend()
     return run_config(make_config(values), Path(output) if output is not None else None)
 
@@ -153,6 +159,7 @@ def _finetuned_config(run: RunFolder, settings: dict[str, dict[str, Any]]) -> Tr
         )
     run.metrics()  # says what is wrong where it is no finished run
     values = read_config(run.path / "config.toml")
+    values.pop("control", None)  # that of a run says nothing of another one
     values["finetune"] = with_finetune(values.get("finetune", {}), settings.get("finetune", {}))
     values["augmentation"] = {**values.get("augmentation", {}), **settings.get("augmentation", {})}
     return make_config(values)

@@ -2,20 +2,68 @@
 
 from __future__ import annotations
 
+import pkgutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from regraft.errors import InputError
 from regraft.runs.config import read_config
 
 if TYPE_CHECKING:
-    from regraft.studies.cats_study import CatsStudy
     from regraft.studies.declaration import Study
-    from regraft.studies.flower_study import FlowerStudy
     from regraft.studies.folder import StudyFolder
     from regraft.studies.search_folder import SearchFolder
+
+
+class _Own(NamedTuple):
+    """A study of regraft's own.
+
+    Attributes:
+        options: those it takes, with the names its class knows them by.
+        begun: where its class is.
+        run: where the function is that runs it to its end.
+        takes: what the function takes beside the study: `report`, of the run that it recommends; `tell`.
+    """
+
+    options: dict[str, str]
+    begun: str
+    run: str
+    takes: Literal["report", "tell"] | None
+
+
+def _same(*names: str) -> dict[str, str]:
+    return {name: name for name in names}
+
+
+_FOLDER = "regraft.studies."
+_DIGITS = _Own(_same("seed", "seeds", "quick"), f"{_FOLDER}digits_study:DigitsStudy", f"{_FOLDER}digits:run_all", None)
+OWN_STUDIES = {
+    "flowers": _Own(
+        _same("backbone", "seed", "seeds", "folds", "epochs", "standard_epochs", "quick"),
+        f"{_FOLDER}flower_study:FlowerStudy",
+        f"{_FOLDER}flowers:run_all",
+        "report",
+    ),
+    "cats-and-dogs": _Own(
+        _same("seed", "seeds", "epochs", "quick") | {"backbone": "backbones", "standard_epochs": "scratch_epochs"},
+        f"{_FOLDER}cats_study:CatsStudy",
+        f"{_FOLDER}cats_and_dogs:run_all",
+        "report",
+    ),
+    "digits": _DIGITS,
+    "mnist": _DIGITS,
+    "proportions": _Own(
+        _same("backbone", "seed", "seeds", "epochs", "fractions", "quick") | {"standard_epochs": "scratch_epochs"},
+        f"{_FOLDER}proportions_study:ProportionsStudy",
+        f"{_FOLDER}proportions:run_all",
+        "tell",
+    ),
+}
+"""By name; a study folder calls its kind by the first of those that are the same."""
+
+STUDY_NAMES = ", ".join(OWN_STUDIES)
 
 
 def study(
@@ -31,17 +79,26 @@ def study(
     epochs: int | None = None,
     standard_epochs: int | None = None,
     quick: bool = False,
+    export_mat: bool = False,
+    fractions: Sequence[float] | None = None,
+    tell: Callable[[str], object] | None = None,
 ) -> StudyFolder:
     """Runs a study and writes its report as a page and as a PDF.
 
     Args:
-        what: `flowers`, `cats-and-dogs`, or a TOML file that declares a grid of settings.
-        images: a folder of class folders, a manifest, or a named set, in place of the study's own.
+        what: `flowers`, `cats-and-dogs`, `digits`, `mnist`, `proportions`, or a TOML file that declares a grid of
+            settings.
+        images: a folder of class folders, a manifest, arrays, or a named set, in place of the study's own;
+            `proportions` has none of its own.
         path: a local copy of a named set.
         output: the study folder; the next free name under `studies/` where None.
-        backbone, seed, seeds, folds, epochs: in place of the study's own; cats-and-dogs has no folds.
-        standard_epochs, quick: of `flowers` and `cats-and-dogs`: how much is trained through Keras (`FlowerStudy`;
-            `CatsStudy`, whose epochs of training from scratch these are).
+        backbone, seed, seeds, folds, epochs: in place of the study's own, for the studies that have them.
+        standard_epochs: epochs of what is trained through Keras for comparison: in `flowers` the standard way, in
+            `cats-and-dogs` and `proportions` the training from scratch.
+        quick: less is trained; the report says so.
+        export_mat: of `digits` and `mnist`: writes the images for MATLAB first, as `digits.mat`.
+        fractions: of the training images, of `proportions`, above 0 and at most 1.
+        tell: told what is worth knowing before long work begins.
 
     Returns:
         The study folder: `.facts()`, `.results("grid")`, `.recommended`, `.html`, `.pdf`.
@@ -50,51 +107,81 @@ def study(
         InputError: says what was expected, what was received and what to do.
     """
     where = Path(output) if output is not None else None
-    if str(what) == "flowers":
-        from regraft.studies.flower_study import FlowerStudy
-
-        given = {"backbone": backbone, "seed": seed, "seeds": seeds, "folds": folds, "epochs": epochs}
-        options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    given = {
+        "backbone": backbone, "seed": seed, "seeds": seeds, "folds": folds, "epochs": epochs,
+        "standard_epochs": standard_epochs, "quick": quick or None, "export_mat": export_mat or None,
+        "fractions": fractions,
+    }  # fmt: skip
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if str(what) in OWN_STUDIES:
         local = Path(path) if path is not None else None
-        source = "flowers" if images is None else images
-        return _finish_flowers(
-            FlowerStudy(source, where, path=local, standard_epochs=standard_epochs, quick=quick, **options)
-        )
-    if str(what) == "cats-and-dogs":
-        from regraft.studies.cats_study import CatsStudy
-
-        if folds is not None:
-            raise InputError(
-                "cats-and-dogs has no folds.", expected="another number of --seeds", received=f"--folds {folds}"
-            )
-        given = {"seed": seed, "seeds": seeds, "epochs": epochs, "scratch_epochs": standard_epochs}
-        options = {name: value for name, value in given.items() if value is not None}
-        local = Path(path) if path is not None else None
-        networks = None if backbone is None else (backbone,)
-        source = "cats-and-dogs" if images is None else images
-        return _finish_cats(CatsStudy(source, where, path=local, backbones=networks, quick=quick, **options))
-    if quick or standard_epochs is not None:
-        raise InputError(
-            "--quick and --standard-epochs belong to the flower study and to cats-and-dogs.",
-            expected="flowers or cats-and-dogs",
-            received=str(what),
-        )
+        return _run_own(str(what), images, where, local, options, tell)
     if not str(what).endswith(".toml"):
         raise InputError(
             f"There is no study called {what}.",
-            expected="flowers, cats-and-dogs, or a TOML file that declares one",
+            expected=f"{STUDY_NAMES}, or a TOML file that declares one",
             received=str(what),
         )
+    _check_options("a study that is declared", {"backbone", "seed", "seeds", "folds", "epochs"}, options)
     values = read_config(Path(what))
     for axis, value in (
         ("images.source", images), ("images.path", path), ("backbone.name", backbone), ("head.epochs", epochs),
     ):  # fmt: skip
         if value is not None:
             _put_in(values, axis, value if isinstance(value, int) else str(value))
-    values |= {n: v for n, v in {"seed": seed, "seeds": seeds, "folds": folds}.items() if v is not None}
+    values |= {name: options[name] for name in ("seed", "seeds", "folds") if name in options}
     from regraft.studies.declaration import make_study
 
     return _finish_grid(make_study(values), where)
+
+
+def _run_own(
+    name: str,
+    images: str | Path | None,
+    output: Path | None,
+    path: Path | None,
+    options: dict[str, Any],
+    tell: Callable[[str], object] | None,
+) -> StudyFolder:
+    own = OWN_STUDIES[name]
+    export = options.pop("export_mat", False)
+    if export and own is not _DIGITS:
+        raise InputError("--export-mat belongs to the digits study.", expected="digits or mnist", received=name)
+    _check_options(name, set(own.options), options)
+    if images is None and name == "proportions":
+        raise InputError(
+            "Of which images?",
+            expected="a folder of class folders, a manifest, or a named set",
+            hint="regraft study proportions photos/",
+        )
+    named = {own.options[option]: value for option, value in options.items()}
+    if "backbones" in named:
+        named["backbones"] = (named["backbones"],)
+    begun = pkgutil.resolve_name(own.begun)(name if images is None else images, output, path=path, **named)
+    if export:
+        from regraft.studies.digit_arrays import export_mat
+
+        export_mat(begun)
+    return _finish_own(own, begun, tell)
+
+
+def _finish_own(own: _Own, begun: Any, tell: Callable[[str], object] | None) -> StudyFolder:
+    """Goes on with a study to its end."""
+    from regraft.reports.page import write_report
+
+    run_all = pkgutil.resolve_name(own.run)
+    taken = {"report": write_report, "tell": tell}
+    done = run_all(begun, taken[own.takes]) if own.takes else run_all(begun)
+    return _reported(done.folder)
+
+
+def _check_options(study: str, known: Collection[str], options: Collection[str]) -> None:
+    if foreign := [f"--{name.replace('_', '-')}" for name in options if name not in known]:
+        raise InputError(
+            f"{study[0].upper()}{study[1:]} has no {' and no '.join(foreign)}.",
+            expected=", ".join(f"--{name.replace('_', '-')}" for name in sorted(known)),
+            received=", ".join(foreign),
+        )
 
 
 def _put_in(values: dict[str, Any], axis: str, value: str | int) -> None:
@@ -113,7 +200,7 @@ def _put_in(values: dict[str, Any], axis: str, value: str | int) -> None:
         values[section] = {**own, name: value}
 
 
-def resume_study(folder: str | Path) -> StudyFolder:
+def resume_study(folder: str | Path, *, tell: Callable[[str], object] | None = None) -> StudyFolder:
     """Goes on with a study that was begun, and writes its report.
 
     Raises:
@@ -128,29 +215,10 @@ def resume_study(folder: str | Path) -> StudyFolder:
             f"{folder} is finished: there is nothing to resume.",
             hint=f"regraft report {folder} writes its report again",
         )
-    if settings.get("kind") == "flowers":
-        from regraft.studies.flower_study import FlowerStudy
-
-        return _finish_flowers(FlowerStudy(resume=begun.path))
-    if settings.get("kind") == "cats-and-dogs":
-        from regraft.studies.cats_study import CatsStudy
-
-        return _finish_cats(CatsStudy(resume=begun.path))
+    if (kind := settings.get("kind")) in OWN_STUDIES:
+        own = OWN_STUDIES[str(kind)]
+        return _finish_own(own, pkgutil.resolve_name(own.begun)(resume=begun.path), tell)
     return _finish_grid(begun.grid("grid")[0], None, begun)
-
-
-def _finish_flowers(begun: FlowerStudy) -> StudyFolder:
-    from regraft.reports.page import write_report
-    from regraft.studies.flowers import run_all
-
-    return _reported(run_all(begun, write_report).folder)
-
-
-def _finish_cats(begun: CatsStudy) -> StudyFolder:
-    from regraft.reports.page import write_report
-    from regraft.studies.cats_and_dogs import run_all
-
-    return _reported(run_all(begun, write_report).folder)
 
 
 def _finish_grid(declared: Study, output: Path | None, resume: StudyFolder | None = None) -> StudyFolder:

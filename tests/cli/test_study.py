@@ -11,6 +11,7 @@ from checked_texts import check_document
 from made_studies import NAN, made_grid, made_run, scattered
 from small_studies import leave_out_the_model
 
+from regraft.cli._output import note
 from regraft.cli.study import _show
 from regraft.reports.study_report import study_document
 from regraft.runs.folder import RunFolder
@@ -174,14 +175,21 @@ def test_a_study_of_which_everything_diverged(here: Path, regraft: Run, monkeypa
     [
         ((), "Which study?"),
         (("mushrooms",), "There is no study called mushrooms."),
+        (("cats-and-dogs", "--folds", "3"), "Cats-and-dogs has no --folds."),
+        (("mnist", "--backbone", "MobileNetV2"), "Mnist has no --backbone."),
+        (("flowers", "--export-mat"), "--export-mat belongs to the digits study."),
+        (("proportions",), "Of which images?"),
+        (("proportions", "photos", "--fractions", "half"), "The fractions cannot be read."),
+        (("proportions", "photos", "--fractions", "0.5,2"), "These are no fractions of the training images."),
+        (("proportions", "photos", "--images", "photos"), "The images are given twice."),
         (("nowhere.toml",), "There is no config file nowhere.toml."),
         (
             ("my study.toml", "--quick"),
-            "belong to the flower study and to cats-and-dogs.",
+            "A study that is declared has no --quick.",
         ),
         (
             ("my study.toml", "--standard-epochs", "2"),
-            "belong to the flower study and to cats-and-dogs.",
+            "A study that is declared has no --standard-epochs.",
         ),
         (("my study.toml", "--epochs", "0"), "head.epochs"),
         (("my study.toml", "--folds", "1"), "folds"),
@@ -236,9 +244,10 @@ def test_every_option_is_handed_on(regraft: Run, monkeypatch: pytest.MonkeyPatch
                 "epochs": 4,
                 "standard_epochs": 0,
                 "quick": True,
+                "tell": note,
             },
         ),
-        ("flowers", {}),
+        ("flowers", {"tell": note}),
     ]
 
 

@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from regraft.cli.train import show_run
 from regraft.runs.config import TrainConfig, config_text, make_config
+from regraft.runs.control_config import ControlConfig
 from regraft.runs.finetune_config import AugmentationConfig, FinetuneConfig
+from regraft.runs.folder import RunFolder
 
 FEW = ("--epochs", "10")
 
@@ -353,6 +356,49 @@ def test_augmentation_pooling_and_fine_tuning_are_handed_on(regraft: Callable, a
     ):
         regraft("train", "photos", *options)
         assert asked[-1].finetune == wanted
+
+
+def test_a_control_is_asked_for_by_either_option_or_a_config_file(
+    regraft: Callable, asked: list[TrainConfig], tmp_path: Path
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("[images]\nsource = 'photos'\n[control]\ntrial = 0.5\n", encoding="utf-8")
+    for options, wanted in (
+        (("photos",), None),
+        (("photos", "--control"), ControlConfig()),
+        (("photos", "--control-epochs", 3), ControlConfig(epochs=3)),
+        (("--config", file, "--control", "--control-epochs", 3), ControlConfig(epochs=3, trial=0.5)),
+    ):
+        regraft("train", *options)
+        assert asked[-1].control == wanted
+    done = regraft("train", "--resume", tmp_path, "--control")
+    assert (done.code, "takes no other settings" in done.err) == (2, True)
+
+
+def test_the_control_of_a_run_is_not_resumed_but_the_run(regraft: Callable, tmp_path: Path) -> None:
+    control = RunFolder(tmp_path / "run" / "control")
+    control.path.mkdir(parents=True)
+    control.write_config(make_config({"images": {"source": "digits"}}))
+    control.write_json("metrics", {"from_scratch": True})
+    done = regraft("train", "--resume", control.path)
+    assert done.code == 2
+    assert f"regraft train --resume {tmp_path / 'run'}\n" in done.err
+
+
+def test_what_the_control_says_is_shown(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    control = {
+        "folder": "control", "accuracy": 0.5, "accuracy_interval": [0.4, 0.6], "best_epoch": 2, "epochs": 3,
+        "tried": [{}, {}], "learning_rate": 0.001, "verdict": "Transfer helps here.", "warnings": ["Take care."],
+    }  # fmt: skip
+    run.write_json("metrics", {"seconds": {"total": 3.0, "control": 2.0}, "control": control})
+    show_run(run)
+    captured = capsys.readouterr()
+    assert "Control    accuracy 50.0 %  (95 % interval 40.0 % to 60.0 %)\n" in captured.out
+    assert "random weights, best epoch 2 of 3\n" in captured.out
+    assert "learning rate 0.001, the best of 2 on validation" in captured.out
+    assert "Verdict    Transfer helps here.\n" in captured.out
+    assert captured.err == "Warning: Take care.\n"
 
 
 def test_a_config_file_says_how_to_fine_tune(regraft: Callable, asked: list[TrainConfig], tmp_path: Path) -> None:

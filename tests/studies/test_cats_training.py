@@ -9,30 +9,18 @@ import pytest
 from small_cats import NETWORK, begin, two_classes
 
 from regraft.backbones.base import open_base
-from regraft.backbones.names import BackboneName
 from regraft.runs.data import RunData
 from regraft.runs.folder import RunFolder
 from regraft.studies import cats_training
 from regraft.studies.cats_study import CatsStudy
 from regraft.studies.cats_training import (
     TUNING_RATE,
-    _shorten_averages,
     images_per_second,
-    random_network,
     train_head_alone,
     tuned_config,
     with_base,
     with_fewer_images,
 )
-
-
-def first_layer_only(name: BackboneName, *, weights: None, inputs: Any) -> Any:
-    """In the place of a whole network, which takes seconds to build; one is built in `test_cats_and_dogs`."""
-    import keras
-
-    assert (name.card_name, name.size) == ("EfficientNetLite0", 32)
-    maps = keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3)(inputs))
-    return SimpleNamespace(output=keras.layers.GlobalAveragePooling2D()(maps), name="small")
 
 
 @pytest.fixture(scope="module")
@@ -84,21 +72,6 @@ def test_another_base_gives_the_same_images_other_features(data: RunData, monkey
     assert asked == [(data.images, "EfficientNetLite0@48", "f32")]
     assert (other.base.spelling, other.features.shape) == ("EfficientNetLite0@48", (len(data.images), 3))
     assert (other.splits is data.splits, other.images is data.images) == (True, True)
-
-
-def test_a_random_network_has_the_shape_of_the_base_and_follows_its_seed(
-    data: RunData, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cats_training, "build_network", first_layer_only)
-    networks = [random_network(data.base, seed) for seed in (0, 0, 1)]
-    first, same, other = (np.array(network.trainable_weights[0]) for network in networks)
-    np.testing.assert_array_equal(first, same)
-    assert (first != other).any()
-    assert networks[0].input_shape == (None, 32, 32, 3)
-    assert networks[0].output_shape == (None, 4)
-    assert _shorten_averages(networks[0])
-    momenta = {layer.momentum for layer in networks[0].layers if hasattr(layer, "moving_mean")}
-    assert momenta == {0.9}
 
 
 def test_the_speed_is_that_of_the_images_and_nothing_is_kept(data: RunData, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,9 @@ from regraft.studies.digit_networks import (
     LEARNING_RATE,
     DigitTrainer,
     Effort,
-    answers,
     digit_network,
     fixed_features,
+    several_answers,
     train_top,
 )
 from regraft.training._order import EpochOrder
@@ -136,5 +136,5 @@ def test_a_source_gives_all_but_the_layer_of_the_classes(trainer: DigitTrainer) 
 def test_the_answers_are_those_of_predict(trainer: DigitTrainer) -> None:
     pixels = inputs(made(300, 2)[0])
     np.testing.assert_array_equal(
-        answers(trainer.network, pixels), trainer.network.predict(pixels, verbose=0).argmax(axis=1)
+        several_answers(trainer.network)(pixels), trainer.network.predict(pixels, verbose=0).argmax(axis=1)
     )

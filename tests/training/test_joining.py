@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_tops import SIZE, small_network
 
 from regraft.backbones.base import Base, open_base
 from regraft.training.heads import HeadWeights
@@ -29,8 +30,24 @@ print(keras.backend.backend(), "tensorflow" in sys.modules)
 
 
 @pytest.fixture(scope="module")
-def base() -> Base:
-    return open_base("EfficientNetLite0@64")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
+    """A network with BatchNorm that is built in no time; `tests/runs/test_pipeline.py` joins whole ones."""
+    path = tmp_path_factory.mktemp("base") / "small.keras"
+    small_network().save(path)
+    return open_base(str(path))
+
+
+@pytest.fixture(scope="module")
+def pixels() -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def features(base: Base, pixels: np.ndarray) -> np.ndarray:
+    """What the base gives for them."""
+    from regraft.backbones.networks import base_model
+
+    return np.asarray(base_model(base)(pixels))
 
 
 @pytest.mark.parametrize(
@@ -38,27 +55,30 @@ def base() -> Base:
     [(3, "softmax", (), 0.0), (1, "sigmoid", (), 0.0), (3, "softmax", (6, 5), 0.3)],
 )
 def test_the_joined_model_is_the_head_on_the_base(
-    base: Base, tmp_path: Path, outputs: int, activation: str, hidden: tuple[int, ...], dropout: float
+    base: Base,
+    pixels: np.ndarray,
+    features: np.ndarray,
+    tmp_path: Path,
+    outputs: int,
+    activation: str,
+    hidden: tuple[int, ...],
+    dropout: float,
 ) -> None:
     import keras
 
-    from regraft.backbones.networks import base_model
-
     generator = np.random.default_rng(0)
-    widths = (1280, *hidden, outputs)
+    widths = (features.shape[1], *hidden, outputs)
     layers = [
         (generator.normal(0, 2 / before, (before, units)), generator.normal(size=units))
         for before, units in pairwise(widths)
     ]
     head = HeadWeights(tuple((k.astype(np.float32), b.astype(np.float32)) for k, b in layers), "swish")
-    pixels = generator.integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
-    features = np.asarray(base_model(base).predict(pixels, verbose=0))
     save_model(join(base, head, activation, dropout=dropout), tmp_path / "model.keras")
     model = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
-    assert model.input_shape == (None, 64, 64, 3)
+    assert model.input_shape == (None, SIZE, SIZE, 3)
     assert model.inputs[0].dtype == "uint8"
     expected = head.probabilities(features)[:, -outputs:]
-    assert np.abs(np.asarray(model.predict(pixels, verbose=0)) - expected).max() < 1e-4
+    assert np.abs(np.asarray(model(pixels)) - expected).max() < 1e-4
     # All but the head is frozen, statistics of BatchNorm included.
     names = [*(f"head_hidden{number}" for number, _ in enumerate(hidden, 1)), "head"]
     paths = [f"{name}/{kind}" for name in names for kind in ("kernel", "bias")]

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_tops import small_network
 
-from regraft.backbones.base import open_base
+from regraft.backbones.base import Base, open_base
 from regraft.features.extraction import extract
 from regraft.images.folders import scan_folder
 from regraft.training.heads import TrainedHeads, rms_norm, train_heads
@@ -24,17 +25,24 @@ SETTINGS = {
 }
 
 
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
+    """A network that Keras compiles in a second; `tests/studies/test_agreement.py` trains on a whole one."""
+    path = tmp_path_factory.mktemp("base") / "small.keras"
+    small_network().save(path)
+    return open_base(str(path))
+
+
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
-def test_standard_and_accelerated_training_agree(photos: Path, activation: str) -> None:
+def test_standard_and_accelerated_training_agree(photos: Path, base: Base, activation: str) -> None:
     """Same start, same batches: the same history, weights and best epochs, though F(x) is recomputed in every epoch."""
     found = scan_folder(photos)
-    base = open_base("EfficientNetLite0@64")
     names = ["red", "green", "blue"] if activation == "softmax" else ["red", "blue"]
     images = [image for image in found.images if image.label in names]
     if activation == "softmax":
         images = images[::-1][:64]  # whole batches, and for the sigmoid a short one: Keras compiles once for each size
     labels = np.array([names.index(image.label) for image in images], np.int64)
-    features = extract(images, base, precision="f32").features()
+    features = extract(images, base, engine="keras").features()
     train, validation = np.arange(0, len(images), 2), np.arange(1, len(images), 2)
     common = {
         "classes": len(names),

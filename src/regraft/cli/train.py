@@ -102,6 +102,15 @@ def train(
     blocks: Annotated[int | None, typer.Option(help="Fine-tune the last so many blocks.")] = None,
     last: Annotated[int | None, typer.Option(help="Fine-tune the last so many layers.")] = None,
     from_layer: Annotated[str | None, typer.Option("--from", help="Fine-tune from this layer on.")] = None,
+    control: Annotated[
+        bool,
+        typer.Option(
+            "--control",
+            help="Then train the same network from random weights on the same images, to see whether transfer helps: "
+            "as many epochs as the run, for which it can take hours. [control] of --config says how.",
+        ),
+    ] = False,
+    control_epochs: Annotated[int | None, typer.Option(help="Epochs of the control.")] = None,
     views: augmented.Views = None,
     test_views: augmented.TestViews = None,
     horizontal_flip: augmented.HorizontalFlip = None,
@@ -158,10 +167,12 @@ def train(
             views, test_views, horizontal_flip, vertical_flip, rotation, zoom, crop, brightness, contrast, colour
         ),
         "finetune": {"blocks": blocks, "last": last, "from_layer": from_layer},
+        "control": {"epochs": control_epochs},
     }
+    asked = {"finetune": finetune, "control": control}
     named = [value for section in given.values() for value in section.values() if value is not None]
     if resume is not None:
-        if named or config is not None or output is not None or seed is not None or finetune:
+        if named or config is not None or output is not None or seed is not None or finetune or control:
             raise InputError("--resume goes on with a run as it was begun and takes no other settings.")
         values = _settings_of(resume)
     else:
@@ -172,10 +183,11 @@ def train(
             )
         for section, options in given.items():
             chosen = {name: value for name, value in options.items() if value is not None}
-            if section != "finetune":
+            if section not in asked:
                 values[section] = {**values.get(section, {}), **chosen}
-            elif finetune or chosen:  # without this section nothing is fine-tuned
-                values[section] = with_finetune(values.get(section, {}), chosen)
+            elif asked[section] or chosen:  # without its section nothing is fine-tuned, and there is no control
+                join = with_finetune if section == "finetune" else dict.__or__
+                values[section] = join(values.get(section, {}), chosen)
         if seed is not None:
             values["seed"] = seed
         if "source" not in values["images"]:
@@ -196,12 +208,29 @@ def train(
 
 
 def show_run(run: RunFolder) -> None:
-    """Where a finished run is, and how long it took."""
-    seconds = run.metrics()["seconds"]
+    """What its control says, where a finished run is, and how long it took."""
+    metrics = run.metrics()
+    seconds = metrics["seconds"]
+    if control := metrics.get("control"):
+        _show_control(run, control)
     stages = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items() if name != "total")
     say(f"Run        {run.path}")
     say(f"Report     {run.report}")
     say(f"Time       {seconds['total']:.1f} s in all ({stages})")
+
+
+def _show_control(run: RunFolder, control: dict[str, Any]) -> None:
+    low, high = control["accuracy_interval"]
+    tried = len(control["tried"])
+    rate = f"learning rate {control['learning_rate']:g}" + (f", the best of {tried} on validation" if tried else "")
+    say()
+    say(f"Control    accuracy {percent(control['accuracy'])}  (95 % interval {percent(low)} to {percent(high)})")
+    say(f"           the same network from random weights, best epoch {control['best_epoch']} of {control['epochs']}")
+    say(f"           {rate}; in {run.path / control['folder']}")
+    say(f"Verdict    {control['verdict']}")
+    say()
+    for warning in control["warnings"]:
+        note(f"Warning: {warning}")
 
 
 def _layers(text: str) -> list[int]:
@@ -224,6 +253,7 @@ def _listed(value: object) -> list[object]:
 
 def _settings_of(resume: Path) -> dict[str, Any]:
     from regraft.runs.config import read_config
+    from regraft.runs.control import is_control
     from regraft.runs.folder import RunFolder
 
     if not (resume / "config.toml").is_file():
@@ -231,6 +261,12 @@ def _settings_of(resume: Path) -> dict[str, Any]:
             f"{resume} is no run that was begun.",
             expected="a folder made by `regraft train`, with config.toml in it",
             received="no such folder" if not resume.is_dir() else "a folder without config.toml",
+        )
+    if is_control(resume):
+        raise InputError(
+            f"{resume} is the control of a run.",
+            expected="the folder of the run",
+            hint=f"regraft train --resume {resume.parent}",
         )
     if RunFolder(resume).complete:
         raise InputError(f"{resume} is finished: there is nothing to resume.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from regraft.errors import InputError
 from regraft.images._assembly import assemble
 from regraft.images._printable import printable
-from regraft.images.labelled import ImageCollection, LabelledImage, Split, sha256_of_pixels
+from regraft.images.labelled import ImageCollection, LabelledImage, SkippedFile, Split, sha256_of_pixels
 
 ARRAY_SUFFIXES = (".mat", ".npz")
 
@@ -42,7 +42,8 @@ def read_arrays(path: Path, classes: Collection[str] | None = None) -> ImageColl
 
     Images are (N, height, width) or (N, height, width, 3 or 1), and in MATLAB's order (height, width, N) or (height,
     width, 3 or 1, N): where the labels fit both, it is the order of the kind of file. Values are uint8; or other
-    numbers from 0 to 255; or fractions from 0 to 1, or truth values, that are multiplied by 255.
+    numbers from 0 to 255; or fractions from 0 to 1, or truth values, that are multiplied by 255. An array of images
+    without one of labels is in `skipped`.
 
     Args:
         path: the file. Of `.npz` nothing pickled is read; of `.mat` all versions but 7.3.
@@ -75,7 +76,12 @@ def read_arrays(path: Path, classes: Collection[str] | None = None) -> ImageColl
         ]
     labels_found = {image.label for image in images}
     kept = [image for image in images if classes is None or image.label in classes]
-    return assemble(path.stem, kept, (), labels_found, classes)
+    alone = [
+        SkippedFile(f"{path.stem}/{name}", "images without an array of labels")
+        for name, (pair, is_images) in _named(arrays).items()
+        if is_images and pair not in pairs
+    ]
+    return assemble(path.stem, kept, alone, labels_found, classes)
 
 
 def _loaded(path: Path) -> dict[str, Array]:
@@ -105,11 +111,18 @@ def _loaded(path: Path) -> dict[str, Array]:
 def _pairs(arrays: Mapping[str, Array]) -> dict[str, tuple[Array, Array]]:
     """By the name of the pair: its images and its labels."""
     sides: dict[str, dict[str, Array]] = {}
-    for name, array in arrays.items():
-        if match := _NAME.fullmatch(name.lower()):
-            word, pair = (match[1], match[2] or "") if match[1] else (match[4], match[3])
-            sides.setdefault(pair, {})["images" if word in _IMAGES else "labels"] = array
+    for name, (pair, is_images) in _named(arrays).items():
+        sides.setdefault(pair, {})["images" if is_images else "labels"] = arrays[name]
     return {pair: (side["images"], side["labels"]) for pair, side in sides.items() if len(side) == 2}
+
+
+def _named(names: Iterable[str]) -> dict[str, tuple[str, bool]]:
+    """Of the arrays whose name says what they are: the name of the pair, and whether it is its images."""
+    found = {name: match for name in names if (match := _NAME.fullmatch(name.lower()))}
+    return {
+        name: (match[2] or "", match[1] in _IMAGES) if match[1] else (match[3], match[4] in _IMAGES)
+        for name, match in found.items()
+    }
 
 
 def _label_names(labels: Array, where: str) -> list[str]:

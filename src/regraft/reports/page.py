@@ -14,6 +14,7 @@ from regraft.reports import _facts as facts
 from regraft.reports._augmentation_parts import augmentation_preview, augmentation_words
 from regraft.reports._finetune_words import finetuning
 from regraft.reports._mistakes import worst_mistakes
+from regraft.reports._run_control import COLUMNS, control_figures, control_rows, control_words
 from regraft.reports._run_finetuning import Captioned, finetuning_figures
 from regraft.reports._svg import inline_svg
 from regraft.reports._words import count, percent, shown
@@ -60,6 +61,7 @@ def write_report(run: RunFolder, images: Mapping[str, LabelledImage] | None = No
         curves_caption=facts.curves_caption(metrics, history, MAX_OTHER_HEADS) if metrics.get("chosen") else "",
         augmentation=augmentation,
         tuning=tuning,
+        control=_control(run, metrics, history),
         pairs=pairs[:_PAIRS],
         more_pairs=max(0, len(pairs) - _PAIRS),
         confusion_sentence=facts.confusion_sentence(pairs),
@@ -123,6 +125,19 @@ def _finetuning(run: RunFolder, metrics: Mapping[str, Any], history: list[dict[s
     if "finetune" not in metrics:
         return {}
     return {"paragraphs": finetuning(metrics, history, config), "figures": drawn}
+
+
+def _control(run: RunFolder, metrics: Mapping[str, Any], history: list[dict[str, Any]]) -> dict[str, Any]:
+    """The words on the control, its table and its figure; empty for a run without it."""
+    drawn = _write_drawn(run, ("scratch",), control_figures(run, metrics, history))
+    if "control" not in metrics:
+        return {}
+    return {
+        "paragraphs": control_words(metrics),
+        "columns": COLUMNS,
+        "rows": control_rows(metrics, run.config()),
+        "figures": drawn,
+    }
 
 
 def _write_drawn(run: RunFolder, names: Sequence[str], figures: Sequence[Captioned]) -> dict[str, tuple[str, str]]:

@@ -22,6 +22,21 @@ TRANSFER = Reference(
 )
 """That features learnt for one task serve another."""
 
+LECUN = Reference(
+    "lecun1998",
+    "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner. Gradient-based learning applied to document recognition. Proceedings "
+    "of the IEEE 86(11), 2278–2324, 1998.",
+    "https://doi.org/10.1109/5.726791",
+)
+"""The MNIST digits."""
+
+ALPAYDIN = Reference(
+    "alpaydin1998",
+    "E. Alpaydin, C. Kaynak. Optical Recognition of Handwritten Digits. UCI Machine Learning Repository, 1998.",
+    "https://doi.org/10.24432/C50P49",
+)
+"""The small digits; scikit-learn has their test part."""
+
 # By the word that stands for it in `FinetuneSettings.label`.
 RECIPES = {
     "adamw": Reference(

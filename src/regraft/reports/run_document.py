@@ -9,6 +9,7 @@ from typing import Any
 from regraft.images.labelled import LabelledImage
 from regraft.reports import _facts as facts
 from regraft.reports._finetune_words import is_tuned
+from regraft.reports._run_control import control_sections
 from regraft.reports._run_errors import errors_sections
 from regraft.reports._run_finetuning import (
     augmentation_sections,
@@ -69,6 +70,7 @@ def run_document(run: RunFolder, images: Mapping[str, LabelledImage] | None) -> 
             *augmentation_sections(run, metrics, images),
             *_training(metrics, history),
             *finetuning_sections(metrics, history, run.config()),
+            *control_sections(run, metrics, history),
             *errors_sections(run, metrics, images, _CLASS_ROWS),
             Section("Method", _method(run, metrics, history, images, paper)),
             Section("Limits", (Bullets(tuple(_limits(metrics))),)),

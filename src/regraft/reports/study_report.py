@@ -7,14 +7,22 @@ from pathlib import Path
 from regraft._files import write_text
 from regraft.errors import InputError
 from regraft.reports.cats_document import cats_document
+from regraft.reports.digits_document import digits_document
 from regraft.reports.document import Document, Figure
 from regraft.reports.flower_document import flower_document
 from regraft.reports.grid_document import grid_document
 from regraft.reports.html import document_html
 from regraft.reports.pdf import document_pdf
+from regraft.reports.proportions_document import proportions_document
 from regraft.studies.folder import StudyFolder
 
-_KINDS = {"flowers": flower_document, "cats-and-dogs": cats_document, "grid": grid_document}
+_KINDS = {
+    "flowers": flower_document,
+    "cats-and-dogs": cats_document,
+    "digits": digits_document,
+    "proportions": proportions_document,
+    "grid": grid_document,
+}
 
 
 def write_study_report(folder: Path, *, html: bool, pdf: bool) -> list[Path]:

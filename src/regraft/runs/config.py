@@ -12,6 +12,7 @@ from pydantic import Field, StrictInt, ValidationError, field_validator
 from regraft.backbones.catalogue import DEFAULT_BACKBONE
 from regraft.errors import InputError
 from regraft.runs._section import Section
+from regraft.runs.control_config import ControlConfig
 from regraft.runs.finetune_config import AugmentationConfig, FinetuneConfig
 from regraft.training.settings import (
     DEFAULT_EPOCHS,
@@ -125,6 +126,7 @@ class TrainConfig(Section):
     head: HeadConfig = HeadConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     finetune: FinetuneConfig | None = None
+    control: ControlConfig | None = None
     seed: int = Field(default=0, ge=0)
 
     def head_settings(self) -> list[HeadSettings]:

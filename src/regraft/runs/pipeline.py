@@ -15,6 +15,7 @@ from regraft._keras_backend import check_keras_backend
 from regraft._progress import progress
 from regraft.images.labelled import ImageCollection, LabelledImage
 from regraft.runs.config import TrainConfig
+from regraft.runs.control import control_run, forget_control, plan_control
 from regraft.runs.data import RunData, check_activation, draw_splits, find_base, find_images, load_data
 from regraft.runs.environment import describe_environment
 from regraft.runs.finetuning import finetune_run
@@ -49,7 +50,7 @@ class _Clock:
     def stage(self, name: str) -> Iterator[None]:
         start = time.perf_counter()
         yield
-        self.seconds[name] = round(time.perf_counter() - start, 3)
+        self.seconds[name] = round(self.seconds.get(name, 0) + time.perf_counter() - start, 3)
 
     def so_far(self) -> dict[str, float]:
         return {**self.seconds, "total": round(time.perf_counter() - self.started, 3)}
@@ -70,7 +71,8 @@ def train(
     The grid of heads is trained on the training images, setting and epoch are chosen by validation loss, the chosen
     setting is trained again on training and validation images together for as many epochs, and that head is
     measured on the test images, once. With a section `finetune` the top is fine-tuned in between, see
-    `runs.finetuning`.
+    `runs.finetuning`. With a section `control` the same network is then trained from random weights, to say whether
+    transfer helped, see `runs.control`.
 
     Args:
         config: what to do.
@@ -90,7 +92,7 @@ def train(
     # What can be refused is refused before the long work, and before there is a run folder.
     config.head_settings()
     tuned = config.finetune
-    check_keras_backend(training=config.head.standard or tuned is not None)
+    check_keras_backend(training=config.head.standard or tuned is not None or config.control is not None)
     if output is not None:
         check_output(output)
     with clock.stage("find"):
@@ -101,6 +103,9 @@ def train(
     if tuned is not None:
         with clock.stage("cut"):
             parts = prepare_cut(base, config)
+    if config.control is not None:
+        with clock.stage("control"):
+            plan = plan_control(base, config)
     with clock.stage("features"):
         data = load_data(collection, base, config)
     with clock.stage("heads"):
@@ -160,11 +165,19 @@ def train(
             metrics["model"] = save_joined(run, data)
         else:
             metrics["model"] = save_finetuned(run, data, config, top)
+    if config.control is not None:
+        # All else is there already: this may take long, and be interrupted.
+        with clock.stage("control"):
+            metrics["control"] = control_run(data, config, plan, final.settings[0], run, tell)
+        metrics["seconds"] = clock.so_far()
+        run.write_json("metrics", metrics)
     with clock.stage("report"):
         if report is not None:
             report(run, {image.sha256: image for image in data.images})
     if tuned is not None:
         top.forget()
+    if config.control is not None:
+        forget_control(run)
     metrics["seconds"] = clock.so_far()
     run.write_json("metrics", metrics)
     return run

@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from regraft.backbones.base import Base
 from regraft.backbones.cuts import Cut, cut
-from regraft.backbones.networks import build_network, image_data_format, preprocess
 from regraft.features.engines import open_engine
 from regraft.features.extraction import extract
 from regraft.images.augmentation import Augmentation
@@ -32,13 +31,13 @@ from regraft.training.heads import initial_heads
 from regraft.training.settings import HeadSettings
 from regraft.training.top_inputs import ImagePixels
 from regraft.training.weights import HeadWeights
+from regraft.transfer.scratch import random_network, shorten_averages
 
 Advance = Callable[[float], None]
 
 TUNING_RATE = 1e-4
 """Of the last layers: low, so that what they learnt before is changed a little at a time."""
 
-_BATCHNORM_MOMENTUM = 0.9
 _SPEED_IMAGES = 64
 
 
@@ -122,7 +121,7 @@ def train_from_scratch(
     epochs they would else still be those of the start when the network is measured.
     """
     network = random_network(data.base, config.seed)
-    batchnorm = _shorten_averages(network)
+    batchnorm = shorten_averages(network)
     settings = FinetuneSettings(
         epochs=epochs,
         # Without BatchNorm a network as deep as VGG19 does not learn at the usual rate.
@@ -148,21 +147,6 @@ def train_from_scratch(
     answers = top_probabilities(top, pixels, np.arange(count, len(rows)))
     facts = {"layers": list(parts.trainable), "settings": settings.label, "computing_seconds": 0.0}
     _record(run, config, environment, data, answers, "all layers, from random weights", top, done, facts)
-
-
-def random_network(base: Base, seed: int) -> Any:
-    """The network of a base, preprocessing inside, with random weights: uint8 pixels → features.
-
-    The weights are drawn by Keras' global generator, which is seeded here.
-    """
-    import keras
-
-    assert base.network is not None
-    keras.utils.set_random_seed(seed)
-    with image_data_format("channels_last"):
-        pixels = keras.Input((base.height, base.width, 3), dtype="uint8", name="pixels")
-        network = build_network(base.network, weights=None, inputs=preprocess(pixels, base.preprocessing))
-        return keras.Model(pixels, network.output, name=network.name)
 
 
 def train_head_alone(run: RunFolder, config: TrainConfig, data: RunData, environment: dict[str, Any]) -> None:
@@ -219,16 +203,6 @@ def _top(parts: Cut, head: HeadWeights, setting: HeadSettings, config: TrainConf
     return build_top(
         parts, head, config.head.activation, card=card_of(data.base), dropout=setting.dropout, seed=config.seed
     )
-
-
-def _shorten_averages(network: Any) -> bool:
-    """Lets every BatchNorm average over some ten batches; whether there is one."""
-    import keras
-
-    norms = [layer for layer in network._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
-    for norm in norms:
-        norm.momentum = _BATCHNORM_MOMENTUM
-    return bool(norms)
 
 
 def _record(

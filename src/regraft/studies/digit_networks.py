@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ FEATURES = "features"
 
 _MEASURED_AT_ONCE = 250  # images whose maps stay in the processor's cache
 
+_SEEDING = Lock()  # the seed is that of the whole process
 Maps = npt.NDArray[np.float32]
 Advance = Callable[[float], None]
 
@@ -70,22 +72,23 @@ def digit_network(size: tuple[int, int], outputs: int, *, dropout: bool, seed: i
     """
     from keras import Input, Sequential, layers, utils
 
-    utils.set_random_seed(seed)
     drop = [layers.Dropout(DROPOUT, seed=2 * seed + part, name=f"dropout{part + 1}") for part in (0, 1) if dropout]
-    return Sequential(
-        [
-            Input((*size, 1), name="pixels"),
-            layers.Rescaling(1 / 255),
-            *(layers.Conv2D(FILTERS, KERNEL, activation="relu", name=name) for name in CONVOLUTIONS),
-            layers.MaxPooling2D(POOL, name="pooling"),
-            layers.Flatten(name=FEATURES),
-            *drop[:1],
-            layers.Dense(UNITS, activation="relu", name="hidden"),
-            *drop[1:],
-            layers.Dense(outputs, activation="softmax", name="classes"),
-        ],
-        name="digits",
-    )
+    with _SEEDING:
+        utils.set_random_seed(seed)
+        return Sequential(
+            [
+                Input((*size, 1), name="pixels"),
+                layers.Rescaling(1 / 255, name="scaling"),
+                *(layers.Conv2D(FILTERS, KERNEL, activation="relu", name=name) for name in CONVOLUTIONS),
+                layers.MaxPooling2D(POOL, name="pooling"),
+                layers.Flatten(name=FEATURES),
+                *drop[:1],
+                layers.Dense(UNITS, activation="relu", name="hidden"),
+                *drop[1:],
+                layers.Dense(outputs, activation="softmax", name="classes"),
+            ],
+            name="digits",
+        )
 
 
 class DigitTrainer:
@@ -103,7 +106,7 @@ class DigitTrainer:
         self.network.compile(keras.optimizers.Adam(LEARNING_RATE), "sparse_categorical_crossentropy")
         self.network.optimizer.build(self.network.trainable_variables)
         self._optimizer = [np.array(variable) for variable in self.network.optimizer.variables]
-        self._several = several_updates(self.network)
+        self._update, self._answer = several_updates(self.network), several_answers(self.network)
 
     def begin(self, seed: int, source: Any | None = None) -> None:
         """Random weights by a seed; those of a source network in place of them, but for the layer of the classes."""
@@ -140,9 +143,9 @@ class DigitTrainer:
         for _ in range(effort.measurements):
             started = time.perf_counter()
             rows, _ = order.next_epoch()
-            self._several(inputs[rows], labels[rows], effort.batch_size)
+            self._update(inputs[rows], labels[rows], effort.batch_size)
             between = time.perf_counter()
-            accuracies.append(float((answers(self.network, tested) == test[1]).mean()))
+            accuracies.append(float((self._answer(tested) == test[1]).mean()))
             training, measuring = training + between - started, measuring + time.perf_counter() - between
             advance(effort.every)
         return Course(tuple(accuracies), training, measuring)
@@ -164,10 +167,14 @@ def several_updates(network: Any) -> Callable[[Maps, Labels, int], object]:
         return one_by_one
     import tensorflow as tf
 
+    from regraft.studies._digit_operations import network_function
+
+    outputs = network_function(network, training=True)
+
     def batches(inputs: Any, labels: Any) -> None:
         for batch in tf.range(tf.shape(inputs)[0]):
             with tf.GradientTape() as tape:
-                loss = network.compute_loss(y=labels[batch], y_pred=network(inputs[batch], training=True))
+                loss = network.compute_loss(y=labels[batch], y_pred=outputs(inputs[batch]))
             weights = network.trainable_variables
             network.optimizer.apply(tape.gradient(loss, [w.value for w in weights]), weights)
 
@@ -177,11 +184,27 @@ def several_updates(network: Any) -> Callable[[Maps, Labels, int], object]:
     )
 
 
-def answers(network: Any, inputs: Maps) -> npt.NDArray[np.int64]:
-    """The likeliest class (N,) of inputs (N, height, width, 1)."""
-    parts = range(0, len(inputs), _MEASURED_AT_ONCE)
-    found = [np.asarray(network.predict_on_batch(inputs[at : at + _MEASURED_AT_ONCE])).argmax(axis=1) for at in parts]
-    return np.concatenate(found)
+def several_answers(network: Any) -> Callable[[Maps], Labels]:
+    """A function that gives the likeliest class (N,) of inputs (N, height, width, 1)."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        from regraft.studies._digit_operations import network_function
+
+        outputs = network_function(network, training=False)
+        part = tf.function(lambda inputs: tf.argmax(outputs(inputs), axis=1), reduce_retracing=True)
+    else:
+
+        def part(inputs: Maps) -> Any:
+            return np.asarray(network.predict_on_batch(inputs)).argmax(axis=1)
+
+    def answers(inputs: Maps) -> Labels:
+        parts = range(0, len(inputs), _MEASURED_AT_ONCE)
+        return np.concatenate([np.asarray(part(inputs[at : at + _MEASURED_AT_ONCE])) for at in parts])
+
+    return answers
 
 
 def fixed_features(network: Any, pixels: Pixels) -> Maps:

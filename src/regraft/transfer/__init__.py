@@ -1,0 +1,1 @@
+"""What, when and how to transfer."""
