@@ -28,9 +28,9 @@ import json, sys
 import keras, numpy as np
 from regraft import read_image
 assert "regraft.training.joining" not in sys.modules
-answers = []
+answers, models = [], {}
 for path, files, how in json.loads(sys.argv[1]):
-    model = keras.saving.load_model(path, safe_mode=True)
+    model = models[path] = models.get(path) or keras.saving.load_model(path, safe_mode=True)
     size = model.input_shape[1:3]
     if how == "load_img":
         pixels = [keras.utils.img_to_array(keras.utils.load_img(f, target_size=size)).astype("uint8") for f in files]
@@ -151,19 +151,22 @@ def test_the_saved_model_agrees_on_real_flowers(real_data: Path, tmp_path: Path)
         train(flowers, output=tmp_path / precision, settings={"images": images, "backbone": {"precision": precision}})
         for precision in ("f32", "auto")
     ]
+    if runs[1].head().precision == "f32":
+        del runs[1]  # the processor computes in nothing less
     run = runs[-1]
     rows = [row for row in run.table("predictions").to_pylist() if row["split"] == "test"]
     files = [flowers / row["image"] for row in rows]
     # Of training as well: more images make one that differs less a matter of luck.
     seen = [flowers / row["image"] for row in run.table("splits").to_pylist() if row["split"] == "train"][::6]
     assert (len(files), len(seen)) == (100, 50)
-    asked = [(one, files + seen, "read_image") for one in runs]
-    *answers, by_keras = predict_elsewhere(*asked, (run, files, "load_img"))
+    *answers, by_keras = predict_elsewhere(
+        *((one, files[::2] + seen, "read_image") for one in runs), (run, files, "load_img")
+    )
     for one, found in zip(runs, answers, strict=True):
-        expected = [answer.label for answer in Predictor(one).predict(files + seen)[0]]
+        expected = [answer.label for answer in Predictor(one).predict(files[::2] + seen)[0]]
         labels = [one.classes()[i] for i in found.argmax(axis=1)]
         differ = sum(a != b for a, b in zip(labels, expected, strict=True))
-        # The features are of another precision than the model computes in: an image of a hundred may turn over.
+        # The model computes in f32: of a hundred images one may turn over where the features are of less.
         assert differ <= (0 if one.head().precision == "f32" else 1)
 
     right = sum(run.classes()[i] == row["label"] for i, row in zip(by_keras.argmax(axis=1), rows, strict=True))
@@ -171,7 +174,6 @@ def test_the_saved_model_agrees_on_real_flowers(real_data: Path, tmp_path: Path)
     assert abs(right / len(rows) - run.metrics()["test"]["accuracy"]) <= 2.5 / len(rows)
 
 
-@pytest.mark.usefixtures("quickly")
 def test_standard_training_through_keras_agrees(small_config: Callable[..., Any], tmp_path: Path) -> None:
     accelerated, standard = (
         run_config(small_config(head={"epochs": 3, "standard": standard}), tmp_path / f"standard-{standard}")
@@ -286,7 +288,8 @@ def test_a_run_without_output_takes_the_next_free_name(
     assert names == [Path("runs/photos-EfficientNetLite0"), Path("runs/photos-EfficientNetLite0-2")]
 
 
-def test_a_run_is_a_backbone_for_another(run: RunFolder, photos: Path, tmp_path: Path) -> None:
-    other = train(photos, output=tmp_path / "run", backbone=str(run.path), settings=FEW_EPOCHS)
-    assert other.metrics()["backbone"]["features"] == run.metrics()["backbone"]["features"]
+@pytest.mark.usefixtures("quickly")
+def test_a_run_is_a_backbone_for_another(frozen: RunFolder, photos: Path, tmp_path: Path) -> None:
+    other = train(photos, output=tmp_path / "run", backbone=str(frozen.path), settings=FEW_EPOCHS)
+    assert other.metrics()["backbone"]["features"] == frozen.metrics()["backbone"]["features"]
     assert other.metrics()["test"]["accuracy"] > 0.9

@@ -12,7 +12,6 @@ from regraft.studies.digit_networks import (
     Effort,
     digit_network,
     fixed_features,
-    several_answers,
     train_top,
 )
 from regraft.training._order import EpochOrder
@@ -130,11 +129,4 @@ def test_a_source_gives_all_but_the_layer_of_the_classes(trainer: DigitTrainer) 
             np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(
         trainer.network.get_layer("classes").get_weights()[0], fresh.get_layer("classes").get_weights()[0]
-    )
-
-
-def test_the_answers_are_those_of_predict(trainer: DigitTrainer) -> None:
-    pixels = inputs(made(300, 2)[0])
-    np.testing.assert_array_equal(
-        several_answers(trainer.network)(pixels), trainer.network.predict(pixels, verbose=0).argmax(axis=1)
     )

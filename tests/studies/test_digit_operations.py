@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from regraft.studies._digit_operations import network_function
+from regraft.studies._digit_operations import training_function
 from regraft.studies.digit_networks import digit_network
 
 
@@ -23,7 +23,7 @@ def test_probabilities_and_gradients_are_those_of_keras(size: tuple[int, int], d
             if layer.name.startswith("convolution"):
                 layer.bias.assign(random.normal(size=32) if not fast else found[0][2][layer.name])
         biases = {layer.name: np.array(layer.bias) for layer in network.layers if layer.name.startswith("conv")}
-        outputs = network_function(network, training=True) if fast else lambda x, n=network: n(x, training=True)
+        outputs = training_function(network) if fast else lambda x, n=network: n(x, training=True)
         with tf.GradientTape() as tape:
             answers = outputs(pixels)
             loss = tf.reduce_mean(tf.keras.losses.sparse_categorical_crossentropy(labels, answers))

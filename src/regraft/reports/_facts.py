@@ -25,6 +25,7 @@ _STAGES = {
     "finetune": "fine-tuning",
     "measure": "measuring",
     "model": "joining the model",
+    "control": "training the control",
     "report": "writing the report",
 }
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 
-def network_function(network: Any, *, training: bool) -> Callable[[Any], Any]:
-    """What a network made by `digit_network` makes of pixels (batch, height, width, 1): probabilities, differentiable.
+def training_function(network: Any) -> Callable[[Any], Any]:
+    """What a network made by `digit_network` makes of pixels (batch, height, width, 1) in training: probabilities.
 
     Three things are other than in Keras. Bias and ReLU of the second convolution come after the pooling, on a quarter
     of the numbers: the largest of four stays the largest. The gradient of the pooling goes to wherever the largest is.
@@ -26,7 +26,7 @@ def network_function(network: Any, *, training: bool) -> Callable[[Any], Any]:
         second = layers["convolution2"]
         maps = tf.nn.relu(pooling(convolution(maps, tf.convert_to_tensor(second.kernel))) + second.bias)
         for layer in after:
-            maps = layer(maps, training=training)
+            maps = layer(maps, training=True)
         return maps
 
     return outputs

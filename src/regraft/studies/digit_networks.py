@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from regraft.studies._digit_answers import DigitAnswers
 from regraft.studies.digit_tasks import Labels, Pixels
 from regraft.training._order import EpochOrder
 from regraft.training.heads import initial_heads, train_heads
@@ -106,7 +107,7 @@ class DigitTrainer:
         self.network.compile(keras.optimizers.Adam(LEARNING_RATE), "sparse_categorical_crossentropy")
         self.network.optimizer.build(self.network.trainable_variables)
         self._optimizer = [np.array(variable) for variable in self.network.optimizer.variables]
-        self._update, self._answer = several_updates(self.network), several_answers(self.network)
+        self._update, self._answer = several_updates(self.network), DigitAnswers(self.network)
 
     def begin(self, seed: int, source: Any | None = None) -> None:
         """Random weights by a seed; those of a source network in place of them, but for the layer of the classes."""
@@ -167,9 +168,9 @@ def several_updates(network: Any) -> Callable[[Maps, Labels, int], object]:
         return one_by_one
     import tensorflow as tf
 
-    from regraft.studies._digit_operations import network_function
+    from regraft.studies._digit_operations import training_function
 
-    outputs = network_function(network, training=True)
+    outputs = training_function(network)
 
     def batches(inputs: Any, labels: Any) -> None:
         for batch in tf.range(tf.shape(inputs)[0]):
@@ -182,29 +183,6 @@ def several_updates(network: Any) -> Callable[[Maps, Labels, int], object]:
     return lambda inputs, labels, batch_size: compiled(
         inputs.reshape(-1, batch_size, *inputs.shape[1:]), labels.reshape(-1, batch_size)
     )
-
-
-def several_answers(network: Any) -> Callable[[Maps], Labels]:
-    """A function that gives the likeliest class (N,) of inputs (N, height, width, 1)."""
-    import keras
-
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        from regraft.studies._digit_operations import network_function
-
-        outputs = network_function(network, training=False)
-        part = tf.function(lambda inputs: tf.argmax(outputs(inputs), axis=1), reduce_retracing=True)
-    else:
-
-        def part(inputs: Maps) -> Any:
-            return np.asarray(network.predict_on_batch(inputs)).argmax(axis=1)
-
-    def answers(inputs: Maps) -> Labels:
-        parts = range(0, len(inputs), _MEASURED_AT_ONCE)
-        return np.concatenate([np.asarray(part(inputs[at : at + _MEASURED_AT_ONCE])) for at in parts])
-
-    return answers
 
 
 def fixed_features(network: Any, pixels: Pixels) -> Maps:
