@@ -21,8 +21,7 @@ def some(way: str, dropout: bool, proportion: float) -> Sequence[float]:
 @pytest.mark.parametrize(("size", "outputs"), [((8, 8), 4), ((9, 13), 6)])
 def test_the_layers_are_those_of_the_network(size: tuple[int, int], outputs: int) -> None:
     network = digit_network(size, outputs, dropout=False, seed=0)
-    kept = [layer for layer in network.layers if layer.name not in ("rescaling", "features")]
-    kept = [layer for layer in kept if not layer.name.startswith("rescaling")]
+    kept = [layer for layer in network.layers if layer.name not in ("scaling", "features")]
     drawn = tables.layers(size, outputs)
     assert [parameters for *_, parameters in drawn] == [layer.count_params() for layer in kept]
     shapes = [" × ".join(map(str, layer.output.shape[1:])) for layer in kept]

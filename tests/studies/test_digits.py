@@ -57,15 +57,13 @@ def test_a_stopped_study_goes_on_and_ends_the_same(done: DigitsStudy, tmp_path: 
 
     def record_some(run: digits_study.DigitRun) -> None:
         record(run)
-        if len(begun.runs) >= stopped_after:
+        if len(begun.runs) == stopped_after:
             raise Stopped
 
     begun.record = record_some  # type: ignore[method-assign]
     with pytest.raises(Stopped):
         run_all(begun)
-    # The other half may have ended the training it was in.
-    assert len(read_runs(begun.folder)) in (stopped_after, stopped_after + 1)
+    assert len(read_runs(begun.folder)) == stopped_after
     assert not begun.folder.complete
     ended = run_all(DigitsStudy(resume=begun.folder.path))
-    assert {run.key: run.accuracies for run in ended.runs} == {run.key: run.accuracies for run in done.runs}
-    assert len(ended.runs) == len(done.runs)
+    assert [(run.key, run.accuracies) for run in ended.runs] == [(run.key, run.accuracies) for run in done.runs]

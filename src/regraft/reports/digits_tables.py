@@ -189,8 +189,7 @@ def time_table(found: DigitsFound) -> Table:
         align="lrrrrrr",
         note="The heads on fixed convolutions are trained and measured in one go: both are in their time of training. "
         "“For 1,000” images and “Against scratch” take in training, measuring and features. The first training of "
-        "each network includes the building of its graph. Two trainings go on at a time, one with dropout and one "
-        "without, so the study took about half of the sum.",
+        "each network includes the building of its graph.",
     )
 
 

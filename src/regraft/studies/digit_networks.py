@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,6 @@ FEATURES = "features"
 
 _MEASURED_AT_ONCE = 250  # images whose maps stay in the processor's cache
 
-_SEEDING = Lock()  # the seed is that of the whole process
 Maps = npt.NDArray[np.float32]
 Advance = Callable[[float], None]
 
@@ -74,22 +72,21 @@ def digit_network(size: tuple[int, int], outputs: int, *, dropout: bool, seed: i
     from keras import Input, Sequential, layers, utils
 
     drop = [layers.Dropout(DROPOUT, seed=2 * seed + part, name=f"dropout{part + 1}") for part in (0, 1) if dropout]
-    with _SEEDING:
-        utils.set_random_seed(seed)
-        return Sequential(
-            [
-                Input((*size, 1), name="pixels"),
-                layers.Rescaling(1 / 255, name="scaling"),
-                *(layers.Conv2D(FILTERS, KERNEL, activation="relu", name=name) for name in CONVOLUTIONS),
-                layers.MaxPooling2D(POOL, name="pooling"),
-                layers.Flatten(name=FEATURES),
-                *drop[:1],
-                layers.Dense(UNITS, activation="relu", name="hidden"),
-                *drop[1:],
-                layers.Dense(outputs, activation="softmax", name="classes"),
-            ],
-            name="digits",
-        )
+    utils.set_random_seed(seed)
+    return Sequential(
+        [
+            Input((*size, 1), name="pixels"),
+            layers.Rescaling(1 / 255, name="scaling"),
+            *(layers.Conv2D(FILTERS, KERNEL, activation="relu", name=name) for name in CONVOLUTIONS),
+            layers.MaxPooling2D(POOL, name="pooling"),
+            layers.Flatten(name=FEATURES),
+            *drop[:1],
+            layers.Dense(UNITS, activation="relu", name="hidden"),
+            *drop[1:],
+            layers.Dense(outputs, activation="softmax", name="classes"),
+        ],
+        name="digits",
+    )
 
 
 class DigitTrainer:

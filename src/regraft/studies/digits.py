@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
 from itertools import product
-from threading import Event
 from typing import Any
 
 from regraft._files import explained_disk_errors
@@ -28,13 +26,17 @@ _NEW = 1000  # added to the seed of a repetition: no network of the target task 
 
 
 def run_all(study: DigitsStudy) -> DigitsStudy:
-    """Trains what is not trained yet, source networks first, one repetition after the other."""
+    """Trains what is not trained yet, each repetition after its source network."""
     choose_keras_backend(training=True)
     plan = study.plan
     each = len(study.repeats) * 2 * plan.every
     before = study.folder.facts().get("seconds", {}).get("trainings", 0.0)
     with progress("Digits", each * (plan.source + len(WAYS) * sum(plan.target))) as advance:
-        _both_halves(study, advance)
+        for dropout in (False, True):
+            source, target = (DigitTrainer(task.size, len(task.classes), dropout=dropout) for task in study.tasks)
+            for repeat in study.repeats:
+                network = _source(study, source, dropout, repeat, advance)
+                _targets(study, target, network, dropout, repeat, advance)
     source_task, target_task = study.tasks
     seconds = {"trainings": round(before + time.perf_counter() - study.started, 3)}
     study.folder.write_facts(
@@ -52,40 +54,6 @@ def run_all(study: DigitsStudy) -> DigitsStudy:
         complete=True,
     )
     return study
-
-
-def _both_halves(study: DigitsStudy, advance: Advance) -> None:
-    """All trainings with dropout, and beside them all without: one alone leaves a core idle much of the time.
-
-    Raises:
-        Exception: what stopped one of the halves, KeyboardInterrupt too; the other one has then stopped as well.
-    """
-    stopped = Event()
-
-    def advance_or_stop(images: float) -> None:
-        if stopped.is_set():
-            raise _StoppedError
-        advance(images)
-
-    with ThreadPoolExecutor(2) as threads:
-        halves = [threads.submit(_half, study, dropout, advance_or_stop) for dropout in (False, True)]
-        try:
-            for half in as_completed(halves):
-                half.result()
-        except BaseException:
-            stopped.set()
-            raise
-
-
-class _StoppedError(Exception):
-    """The other half was stopped."""
-
-
-def _half(study: DigitsStudy, dropout: bool, advance: Advance) -> None:
-    """All trainings with dropout, or all without."""
-    source, target = (DigitTrainer(task.size, len(task.classes), dropout=dropout) for task in study.tasks)
-    for repeat in study.repeats:
-        _targets(study, target, _source(study, source, dropout, repeat, advance), dropout, repeat, advance)
 
 
 def _source(study: DigitsStudy, trainer: DigitTrainer, dropout: bool, repeat: int, advance: Advance) -> Any:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
 from typing import Any, Literal
 
 from regraft._files import write_text
@@ -73,8 +72,7 @@ class DigitRun:
         images: how many these are.
         repeat: which repetition; it seeds the draw of the images, the weights and the batches.
         accuracies: on the test images, after every so many images.
-        training, measuring, computing: seconds, two trainings going on at a time; the last of the features of fixed
-            convolutions.
+        training, measuring, computing: seconds; the last of the features of fixed convolutions.
     """
 
     way: Way
@@ -140,7 +138,6 @@ class DigitsStudy:
         environment = self.folder.facts().get("environment") or describe_environment()
         self.folder.write_facts(kind=KIND, environment=environment, complete=False, resumed=resume is not None)
         self.runs: list[DigitRun] = read_runs(self.folder)
-        self._recording = Lock()
 
     @cached_property
     def collection(self) -> ImageCollection:
@@ -175,10 +172,9 @@ class DigitsStudy:
         return next((run for run in self.runs if run.key == (way, dropout, proportion, repeat)), None)
 
     def record(self, run: DigitRun) -> None:
-        """Keeps a run: a study that is stopped goes on behind it. Any thread may call it."""
-        with self._recording:
-            self.runs.append(run)
-            write_text(_runs_file(self.folder), "".join(json.dumps(asdict(run)) + "\n" for run in self.runs))
+        """Keeps a run: a study that is stopped goes on behind it."""
+        self.runs.append(run)
+        write_text(_runs_file(self.folder), "".join(json.dumps(asdict(run)) + "\n" for run in self.runs))
 
     def source_file(self, dropout: bool, repeat: int) -> Path:
         """Where the source network of a repetition is kept."""
