@@ -3,11 +3,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from small_tops import graphs_here
+
 from regraft.runs.folder import RunFolder
 
 
 def test_the_demo_transfers_from_0_to_5_to_6_to_9(regraft: Callable, tmp_path: Path) -> None:
-    done = regraft("demo", "--output", tmp_path / "demo")
+    with graphs_here():
+        done = regraft("demo", "--output", tmp_path / "demo")
     assert done.code == 0, done.err
     run = RunFolder(tmp_path / "demo" / "target")
     assert run.complete

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_tops import eagerly, small_network
+from small_tops import eagerly, graphs_here, small_network
 
 from regraft._files import sha256_of_file
 from regraft.api import train
@@ -22,7 +22,7 @@ def hashes(folder: Path) -> dict[Path, str]:
 
 @pytest.fixture(autouse=True)
 def without_graphs() -> Iterator[None]:
-    with eagerly():
+    with eagerly(), graphs_here():
         yield
 
 

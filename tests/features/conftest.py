@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from engine_pixels import PIXELS
+from small_tops import graphs_here
 
 from regraft.backbones.base import Base, open_base
+from regraft.backbones.graph import base_graph, graphs_folder
 from regraft.images.labelled import LabelledImage
 from regraft.images.opening import open_images
 
@@ -28,7 +30,10 @@ def base(session_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Base:
         ]
     )
     model.save(path)
-    return open_base(str(path))
+    base = open_base(str(path))
+    with graphs_here():
+        base_graph(base)
+    return base
 
 
 @pytest.fixture(scope="session")
@@ -48,8 +53,6 @@ def images(photos: Path) -> list[LabelledImage]:
 @pytest.fixture
 def empty_features(session_cache: Path, tmp_path: Path, base: Base, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache without features; the graphs are those of the session."""
-    from regraft.backbones.graph import base_graph, graphs_folder
-
     base_graph(base)
     cache = tmp_path / "cache"
     cache.mkdir()

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_tops import eagerly, small_network
+from small_tops import eagerly, graphs_here, small_network
 
 from regraft.api import finetune_run, run_config
-from regraft.backbones import graph
 from regraft.backbones.base import open_base
 from regraft.images.labelled import ImageCollection, LabelledImage, SkippedFile
 from regraft.runs.config import TrainConfig, make_config
@@ -53,14 +52,8 @@ def made_data() -> Callable[..., RunData]:
 
 @contextmanager
 def _quickly() -> Iterator[None]:
-    """Graphs are built in this process, which has imported TensorFlow, and Keras itself does without."""
-
-    def built(network: Any, weights: Path, preprocessing: Any, target: Path, **options: Any) -> None:
-        facts = {"network": None, "weights": str(weights), "preprocessing": preprocessing.as_dict()}
-        graph._write_graph({**facts, **options, "data_format": "channels_last", "target": str(target)})
-
-    with eagerly(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(graph, "export_graph", built)
+    """OpenVINO's graphs are built in this process, and Keras itself does without any."""
+    with eagerly(), graphs_here():
         yield
 
 

@@ -216,21 +216,22 @@ def test_a_fine_tuned_copy_of_a_run_has_no_control_of_its_own(
 
 
 @pytest.mark.parametrize(
-    ("best", "losses", "words"),
+    ("best", "rate", "losses", "words"),
     [
-        (2, [0.5, None], "last one"),
-        (0, [0.5, 0.6], "than its random start"),
-        (1, [None, None], "Every learning rate"),
-        (1, [0.6, 0.5], "highest learning rate"),
+        (2, 0.01, [0.6, 0.5, None], "last one"),
+        (0, 0.01, [0.6, 0.5, 0.6], "than its random start"),
+        (1, 0.001, [None, None, None], "Every learning rate"),
+        (1, 0.1, [0.6, 0.6, 0.5], "highest learning rate"),
+        (1, 0.001, [0.5, 0.6, 0.6], "lowest learning rate"),
+        (1, 0.01, [0.7, 0.69, 0.7], "better than guessing"),
     ],
 )
-def test_warnings(best: int, losses: list[float | None], words: str) -> None:
-    tried = tuple(TriedRate(10.0**-place, 1, loss, 0.5) for place, loss in zip((3, 2), losses, strict=True))
-    settings = ScratchSettings(2, (0.01,), 1).of(0.01 if words.startswith("highest") else 0.001, 2)
-    chosen = Scratch(None, tried, settings, Finetuned((), best, False, 1.0))  # type: ignore[arg-type]
-    (warning,) = control_warnings(chosen, 2)
+def test_warnings(best: int, rate: float, losses: list[float | None], words: str) -> None:
+    tried = tuple(TriedRate(10.0**-place, 1, loss, 0.5) for place, loss in zip((3, 2, 1), losses, strict=True))
+    chosen = Scratch(None, tried, ScratchSettings(2, (rate,), 1).of(rate, 2), Finetuned((), best, False, 1.0))  # type: ignore[arg-type]
+    (warning,) = control_warnings(chosen, 2, 2)
     assert words in warning
-    (more,) = (text for text in control_warnings(chosen, 3) if "fewer" in text)
+    (more,) = (text for text in control_warnings(chosen, 3, 2) if "fewer" in text)
     assert more.startswith("The control had 2 epochs, fewer than the 3 of the run")
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
+from regraft.backbones import graph
 from regraft.backbones.cuts import cut
 from regraft.training.finetune_settings import FinetuneSettings
 from regraft.training.finetuning import Finetuned, Top, build_top, finetune
@@ -37,6 +40,26 @@ def eagerly(whether: bool = True) -> Iterator[None]:
         yield
     finally:
         tf.config.run_functions_eagerly(before)
+
+
+@contextmanager
+def graphs_here() -> Iterator[None]:
+    """Graphs of saved models are built in this process, where another one would import TensorFlow first.
+
+    Those of the catalogue, which need Keras with another backend, are built elsewhere as ever.
+    """
+    elsewhere = graph.export_graph
+
+    def built(network: Any, weights: Path, preprocessing: Any, target: Path, **options: Any) -> None:
+        if network is not None:
+            elsewhere(network, weights, preprocessing, target, **options)
+            return
+        facts = {"network": None, "weights": str(weights), "preprocessing": preprocessing.as_dict()}
+        graph._write_graph({**facts, **options, "data_format": "channels_last", "target": str(target)})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(graph, "export_graph", built)
+        yield
 
 
 def small_network() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,16 @@ from regraft.runs.recording import backbone_facts, collection_facts, image_count
 from regraft.transfer.scratch import Scratch
 from regraft.transfer.verdict import transfer_verdict
 
+_HARDLY_BETTER = 0.98  # than guessing
 
-def control_warnings(chosen: Scratch, budget: int) -> list[str]:
+
+def control_warnings(chosen: Scratch, budget: int, classes: int) -> list[str]:
     """What a reader must know of a control before believing the verdict.
 
     Args:
         chosen: the training on the training images.
         budget: epochs of the run.
+        classes: how many there are.
     """
     found = []
     if chosen.settings.epochs < budget:
@@ -36,9 +40,26 @@ def control_warnings(chosen: Scratch, budget: int) -> list[str]:
         found.append(
             "The best epoch of the control was its last one: with more epochs (--control-epochs) it may get better."
         )
-    if len(chosen.tried) > 1 and chosen.settings.learning_rate == max(one.learning_rate for one in chosen.tried):
-        found.append("The highest learning rate tried for the control was the best one: a higher one may be better.")
-    return found
+    return found + _rate_warnings(chosen, classes)
+
+
+def _rate_warnings(chosen: Scratch, classes: int) -> list[str]:
+    losses = [one.val_loss for one in chosen.tried if one.val_loss is not None]
+    if len(chosen.tried) < 2 or not losses:
+        return []
+    if min(losses) > _HARDLY_BETTER * math.log(classes):
+        return [
+            f"No learning rate of the control did better than guessing in its trial (lowest validation loss "
+            f"{min(losses):.3f}, that of guessing {math.log(classes):.3f}), so its choice is chance: more epochs "
+            "(--control-epochs) make the trials longer."
+        ]
+    rates = [one.learning_rate for one in chosen.tried]
+    for end, word in ((max(rates), "high"), (min(rates), "low")):
+        if chosen.settings.learning_rate == end:
+            return [
+                f"The {word}est learning rate tried for the control was the best one: a {word}er one may be better."
+            ]
+    return []
 
 
 def control_facts(chosen: Scratch, again: int, policy: Augmentation, budget: int) -> dict[str, Any]:

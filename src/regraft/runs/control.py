@@ -121,7 +121,7 @@ def control_run(
         )
     }
     history = [{"phase": "scratch", "head": 0, **row} for row in chosen.done.history]
-    final, again, warnings = chosen, 0, control_warnings(chosen, plan.budget)
+    final, again, warnings = chosen, 0, control_warnings(chosen, plan.budget, len(data.classes))
     if plan.refit:
         again = best_trained_epoch(chosen.done)
         one = replace(plan.settings, learning_rates=(chosen.settings.learning_rate,))
