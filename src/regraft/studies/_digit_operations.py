@@ -9,22 +9,22 @@ from typing import Any
 def training_function(network: Any) -> Callable[[Any], Any]:
     """What a network made by `digit_network` makes of pixels (batch, height, width, 1) in training: probabilities.
 
-    Three things are other than in Keras. Bias and ReLU of the second convolution come after the pooling, on a quarter
-    of the numbers: the largest of four stays the largest. The gradient of the pooling goes to wherever the largest is.
-    Both gradients of the second convolution are written as convolutions themselves, which TensorFlow computes faster
-    than its own operations for them.
+    Two things are other than in Keras. Bias and ReLU of the second convolution come after the pooling, on a quarter of
+    the numbers: the largest of four stays the largest. Both gradients of the second convolution are written as
+    convolutions themselves, which TensorFlow computes faster than its own operations for them.
     """
     import tensorflow as tf
 
     layers = {layer.name: layer for layer in network.layers}
     names = list(layers)
     after = [layers[name] for name in names[names.index("features") :]]
-    convolution, pooling = _operations()
+    convolution = _convolution()
 
     def outputs(pixels: Any) -> Any:
         maps = layers["convolution1"](layers["scaling"](pixels))
         second = layers["convolution2"]
-        maps = tf.nn.relu(pooling(convolution(maps, tf.convert_to_tensor(second.kernel))) + second.bias)
+        maps = tf.nn.max_pool2d(convolution(maps, tf.convert_to_tensor(second.kernel)), 2, 2, "VALID")
+        maps = tf.nn.relu(maps + second.bias)
         for layer in after:
             maps = layer(maps, training=True)
         return maps
@@ -32,7 +32,8 @@ def training_function(network: Any) -> Callable[[Any], Any]:
     return outputs
 
 
-def _operations() -> tuple[Any, Any]:
+def _convolution() -> Any:
+    """A convolution of maps with a kernel, without borders, and its gradients."""
     import tensorflow as tf
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
@@ -48,19 +49,4 @@ def _operations() -> tuple[Any, Any]:
 
         return tf.nn.conv2d(maps, kernel, 1, "VALID"), gradients
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def pooling(maps: Any) -> Any:
-        largest = tf.nn.max_pool2d(maps, 2, 2, "VALID")
-
-        def gradient(upstream: Any) -> Any:
-            _, height, width, channels = largest.shape
-            whole = maps[:, : 2 * height, : 2 * width]
-            squares = tf.reshape(whole, (-1, height, 2, width, 2, channels))
-            is_largest = squares == largest[:, :, None, :, None]
-            spread = tf.reshape(tf.where(is_largest, upstream[:, :, None, :, None], 0.0), tf.shape(whole))
-            rest = [maps.shape[1] - 2 * height, maps.shape[2] - 2 * width]
-            return tf.pad(spread, [[0, 0], [0, rest[0]], [0, rest[1]], [0, 0]])
-
-        return largest, gradient
-
-    return convolution, pooling
+    return convolution
