@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from regraft.images.opening import open_images
     from regraft.images.reading import read_image
     from regraft.runs.folder import RunFolder
+    from regraft.search_api import search
     from regraft.studies.folder import StudyFolder
-    from regraft.study_api import search, study
+    from regraft.study_api import study
 
 __version__ = "0.1.0"
 __all__ = [
@@ -47,7 +48,7 @@ _HOMES = {
     "open_images": "regraft.images.opening",
     "predict": "regraft.api",
     "read_image": "regraft.images.reading",
-    "search": "regraft.study_api",
+    "search": "regraft.search_api",
     "study": "regraft.study_api",
     "train": "regraft.api",
 }

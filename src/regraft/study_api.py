@@ -1,8 +1,7 @@
-"""The same jobs from Python, of many runs (studies, searches): each function does what the command of its name does."""
+"""The same jobs from Python, of studies: each function does what the command of its name does."""
 
 from __future__ import annotations
 
-import pkgutil
 import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -14,7 +13,6 @@ from regraft.runs.config import read_config
 if TYPE_CHECKING:
     from regraft.studies.declaration import Study
     from regraft.studies.folder import StudyFolder
-    from regraft.studies.search_folder import SearchFolder
 
 
 class _Own(NamedTuple):
@@ -22,43 +20,60 @@ class _Own(NamedTuple):
 
     Attributes:
         options: those it takes, with the names its class knows them by.
-        begun: where its class is.
-        run: where the function is that runs it to its end.
+        load: gives its class, and the function that runs it to its end.
         takes: what the function takes beside the study: `report`, of the run that it recommends; `tell`.
     """
 
     options: dict[str, str]
-    begun: str
-    run: str
+    load: Callable[[], tuple[Callable[..., Any], Callable[..., Any]]]
     takes: Literal["report", "tell"] | None
+
+
+def _flowers() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    from regraft.studies.flower_study import FlowerStudy
+    from regraft.studies.flowers import run_all
+
+    return FlowerStudy, run_all
+
+
+def _cats() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    from regraft.studies.cats_and_dogs import run_all
+    from regraft.studies.cats_study import CatsStudy
+
+    return CatsStudy, run_all
+
+
+def _digits() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    from regraft.studies.digits import run_all
+    from regraft.studies.digits_study import DigitsStudy
+
+    return DigitsStudy, run_all
+
+
+def _proportions() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    from regraft.studies.proportions import run_all
+    from regraft.studies.proportions_study import ProportionsStudy
+
+    return ProportionsStudy, run_all
 
 
 def _same(*names: str) -> dict[str, str]:
     return {name: name for name in names}
 
 
-_FOLDER = "regraft.studies."
-_DIGITS = _Own(_same("seed", "seeds", "quick"), f"{_FOLDER}digits_study:DigitsStudy", f"{_FOLDER}digits:run_all", None)
+_SCRATCH = {"standard_epochs": "scratch_epochs"}
+_DIGITS = _Own(_same("seed", "seeds", "quick"), _digits, None)
 OWN_STUDIES = {
     "flowers": _Own(
-        _same("backbone", "seed", "seeds", "folds", "epochs", "standard_epochs", "quick"),
-        f"{_FOLDER}flower_study:FlowerStudy",
-        f"{_FOLDER}flowers:run_all",
-        "report",
+        _same("backbone", "seed", "seeds", "folds", "epochs", "standard_epochs", "quick"), _flowers, "report"
     ),
     "cats-and-dogs": _Own(
-        _same("seed", "seeds", "epochs", "quick") | {"backbone": "backbones", "standard_epochs": "scratch_epochs"},
-        f"{_FOLDER}cats_study:CatsStudy",
-        f"{_FOLDER}cats_and_dogs:run_all",
-        "report",
+        _same("seed", "seeds", "epochs", "quick") | {"backbone": "backbones"} | _SCRATCH, _cats, "report"
     ),
     "digits": _DIGITS,
     "mnist": _DIGITS,
     "proportions": _Own(
-        _same("backbone", "seed", "seeds", "epochs", "fractions", "quick") | {"standard_epochs": "scratch_epochs"},
-        f"{_FOLDER}proportions_study:ProportionsStudy",
-        f"{_FOLDER}proportions:run_all",
-        "tell",
+        _same("backbone", "seed", "seeds", "epochs", "fractions", "quick") | _SCRATCH, _proportions, "tell"
     ),
 }
 """By name; a study folder calls its kind by the first of those that are the same."""
@@ -157,7 +172,7 @@ def _run_own(
     named = {own.options[option]: value for option, value in options.items()}
     if "backbones" in named:
         named["backbones"] = (named["backbones"],)
-    begun = pkgutil.resolve_name(own.begun)(name if images is None else images, output, path=path, **named)
+    begun = own.load()[0](name if images is None else images, output, path=path, **named)
     if export:
         from regraft.studies.digit_arrays import export_mat
 
@@ -169,7 +184,7 @@ def _finish_own(own: _Own, begun: Any, tell: Callable[[str], object] | None) -> 
     """Goes on with a study to its end."""
     from regraft.reports.page import write_report
 
-    run_all = pkgutil.resolve_name(own.run)
+    _, run_all = own.load()
     taken = {"report": write_report, "tell": tell}
     done = run_all(begun, taken[own.takes]) if own.takes else run_all(begun)
     return _reported(done.folder)
@@ -217,7 +232,7 @@ def resume_study(folder: str | Path, *, tell: Callable[[str], object] | None = N
         )
     if (kind := settings.get("kind")) in OWN_STUDIES:
         own = OWN_STUDIES[str(kind)]
-        return _finish_own(own, pkgutil.resolve_name(own.begun)(resume=begun.path), tell)
+        return _finish_own(own, own.load()[0](resume=begun.path), tell)
     return _finish_grid(begun.grid("grid")[0], None, begun)
 
 
@@ -237,75 +252,3 @@ def _reported(folder: StudyFolder) -> StudyFolder:
     seconds = folder.facts()["seconds"]
     folder.write_facts(seconds={**seconds, "report": round(spent, 3), "total": round(seconds["total"] + spent, 3)})
     return folder
-
-
-def search(
-    images: str | Path,
-    *,
-    trials: int = 40,
-    timeout: float | None = None,
-    finetune: bool = False,
-    output: str | Path | None = None,
-    backbone: str | None = None,
-    weights: str | Path | None = None,
-    seed: int = 0,
-    settings: dict[str, dict[str, Any]] | None = None,
-) -> SearchFolder:
-    """Searches for good settings with Optuna on validation, then trains the best one and measures it on test, once.
-
-    Args:
-        images, backbone, weights, seed: as for `train`.
-        trials: how many settings to try.
-        timeout: begins no new trial after so many seconds.
-        finetune: searches the settings of fine-tuning as well, both phases in every trial.
-        output: the search folder; the next free name under `searches/` where None.
-        settings: what is fixed, in the sections and by the names of `config.toml`, and the space in a section `search`:
-            `{"search": {"head": {"dropout": {"low": 0.0, "high": 0.5}}}}`.
-
-    Returns:
-        The search folder: `.facts()`, `.trials()`, `.recommended`.
-
-    Raises:
-        InputError: says what was expected, what was received and what to do.
-    """
-    values: dict[str, Any] = {name: dict(section) for name, section in (settings or {}).items()}
-    values["seed"] = seed
-    values.setdefault("images", {})["source"] = str(images)
-    values["search"] = {**values.get("search", {}), "trials": trials}
-    if timeout is not None:
-        values["search"]["timeout"] = timeout
-    if finetune:
-        values.setdefault("finetune", {})
-    for key, value in (("name", backbone), ("weights", weights)):
-        if value is not None:
-            values.setdefault("backbone", {})[key] = value
-    return search_values(values, Path(output) if output is not None else None)
-
-
-def search_values(
-    values: dict[str, Any], output: Path | None, *, tell: Callable[[str], object] | None = None
-) -> SearchFolder:
-    """Searches as a nested dictionary says, such as a TOML file holds, its table [search] included."""
-    from regraft.reports.page import write_report
-    from regraft.studies.search import run_search
-    from regraft.studies.search_folder import search_config
-
-    config, wanted = search_config(values)
-    return run_search(config, wanted, output, report_run=write_report, tell=tell)
-
-
-def resume_search(folder: str | Path, *, tell: Callable[[str], object] | None = None) -> SearchFolder:
-    """Goes on with a search that was begun.
-
-    Raises:
-        InputError: the folder is no such search, or it is finished.
-    """
-    from regraft.reports.page import write_report
-    from regraft.studies.search import run_search
-    from regraft.studies.search_folder import SearchFolder
-
-    begun = SearchFolder(folder)
-    config, wanted = begun.config()
-    if begun.complete:
-        raise InputError(f"{folder} is finished: there is nothing to resume.")
-    return run_search(config, wanted, resume=begun, report_run=write_report, tell=tell)

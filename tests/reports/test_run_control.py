@@ -54,6 +54,7 @@ def test_what_is_said_of_the_training_follows_the_facts() -> None:
     assert "as they are." in how()
     assert "in a new augmented view in every epoch." in how(augmented=True)
     assert "The weights after epoch 4, which validation chose, are measured." in how(refit_epochs=0)
+    assert "The random weights it began with" in how(refit_epochs=0, best_epoch=0)
     assert "Its learning rate, 0.001, was given, and no other was tried." in how(tried=[])
     assert len(control_words({"control": control_facts(warnings=[]), "images": {"train": 9, "validation": 3}})) == 2
 

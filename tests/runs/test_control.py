@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +232,8 @@ def test_warnings(best: int, rate: float, losses: list[float | None], words: str
     chosen = Scratch(None, tried, ScratchSettings(2, (rate,), 1).of(rate, 2), Finetuned((), best, False, 1.0))  # type: ignore[arg-type]
     (warning,) = control_warnings(chosen, 2, 2)
     assert words in warning
+    diverged = replace(chosen, done=replace(chosen.done, history=({"epoch": 1, "loss": None},)))
+    assert any("The control diverged" in text for text in control_warnings(diverged, 2, 2))
     (more,) = (text for text in control_warnings(chosen, 3, 2) if "fewer" in text)
     assert more.startswith("The control had 2 epochs, fewer than the 3 of the run")
 

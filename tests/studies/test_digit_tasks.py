@@ -45,6 +45,7 @@ def test_given_test_images_are_the_test_images(digits: ImageCollection) -> None:
             lambda image: replace(image, source=np.zeros((8, 9), np.uint8)) if image.label == "3" else image,
             "grey images",
         ),
+        (lambda image: replace(image, source=np.zeros((8, 5), np.uint8)), "too small"),
     ],
 )
 def test_what_is_no_digits_is_refused(digits: ImageCollection, change, words: str) -> None:

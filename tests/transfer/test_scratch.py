@@ -87,6 +87,12 @@ def test_the_rate_with_the_lowest_validation_loss_is_trained_with_from_the_start
     assert TWO.all_epochs == 4 + 2 * 2
 
 
+def test_the_seconds_are_those_of_all_epochs_the_trials_included(done: Any) -> None:
+    scratch, *_ = done
+    own = sum(row["seconds"] for row in scratch.done.history if row["epoch"])
+    assert own < scratch.seconds
+
+
 def test_it_learns_and_the_top_holds_the_best_epoch(done: Any, images: list[LabelledImage]) -> None:
     result = done[0]
     rows = result.done.history

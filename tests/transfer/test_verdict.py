@@ -55,7 +55,7 @@ def test_the_sentences():
 @pytest.mark.parametrize(
     ("interval", "p", "words"),
     [
-        ((0.01, 0.2), 0.0501, "The interval leaves out 0, but the test decides."),
+        ((0.01, 0.2), 0.0501, "The interval alone leaves out 0; the test does not bear it out."),
         ((-0.2, -0.01), 0.06, "1.0 to 20.0 percentage points worse (95 % interval); more test images would tell. The"),
         ((-0.01, 0.2), 0.0499, "(p < 0.050)"),
         ((-0.01, 0.2), 0.049, "The test alone would call it a difference; the interval does not bear it out."),

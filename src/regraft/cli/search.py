@@ -46,7 +46,7 @@ def search(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Search for good settings of head and fine-tuning on validation, then train and measure the best one."""
-    from regraft.study_api import resume_search, search_values
+    from regraft.search_api import resume_search, search_values
 
     options: dict[str, dict[str, Any]] = {
         "images": {"source": images, "path": path},

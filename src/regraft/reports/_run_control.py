@@ -112,11 +112,13 @@ def _how(metrics: Metrics) -> str:
     if again := control["refit_epochs"]:
         both = images["train"] + images["validation"]
         text.append(
-            f"Epoch {again:,} had the lowest validation loss, and the network was trained again for as many on the "
-            f"{count(both, 'image')} of training and validation together, as the run’s own classifier was."
+            f"Of the epochs, {again:,} had the lowest validation loss, and the network was trained again for as many "
+            f"on the {count(both, 'image')} of training and validation together, as the run’s own classifier was."
         )
-    else:
+    elif control["best_epoch"]:
         text.append(f"The weights after epoch {control['best_epoch']:,}, which validation chose, are measured.")
+    else:
+        text.append("The random weights it began with, which no epoch improved on in validation, are measured.")
     text.append(
         "It was measured once, on the run’s test images, and compared with the run image by image: the p-value is that "
         "of McNemar’s exact test, the interval is Newcombe’s for paired shares. This is one training of each; another "

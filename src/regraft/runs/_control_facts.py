@@ -34,7 +34,12 @@ def control_warnings(chosen: Scratch, budget: int, classes: int) -> list[str]:
         )
     if all(one.val_loss is None for one in chosen.tried) and chosen.tried:
         found.append("Every learning rate that was tried for the control diverged: try lower ones.")
-    if not chosen.done.best_epoch:
+    if any(row["loss"] is None for row in chosen.done.history if row["epoch"]):
+        found.append(
+            "The control diverged: its loss stopped being a number before the last epoch. A smaller learning rate may "
+            "carry it on ([control] learning_rates of --config)."
+        )
+    elif not chosen.done.best_epoch:
         found.append("No epoch of the control was better on validation than its random start.")
     elif chosen.done.best_epoch == chosen.settings.epochs and not found:
         found.append(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,7 +102,6 @@ def control_run(
     Returns:
         For the run's `metrics.json`.
     """
-    started = time.perf_counter()
     folder = RunFolder(run.path / FOLDER)
     folder.path.mkdir(exist_ok=True)
     rows = data.rows("train", "validation")
@@ -121,12 +119,14 @@ def control_run(
         )
     }
     history = [{"phase": "scratch", "head": 0, **row} for row in chosen.done.history]
+    seconds = chosen.seconds
     final, again, warnings = chosen, 0, control_warnings(chosen, plan.budget, len(data.classes))
     if plan.refit:
         again = best_trained_epoch(chosen.done)
         one = replace(plan.settings, learning_rates=(chosen.settings.learning_rate,))
         try:
             final = work.train(one, np.arange(len(rows)), None, "Control, refit", folder.path / _KEPT_REFIT, again)
+            seconds += final.seconds
             soften(final.top, chosen.done.temperature)
             history += [{"phase": "scratch refit", "head": 0, **row} for row in final.done.history]
         except InputError:
@@ -142,7 +142,7 @@ def control_run(
     write_inputs(folder, config, describe_environment(), data)
     folder.write_history(history)
     measured = write_measured(folder, data, answers)
-    facts = control_facts(chosen, again, policy, plan.budget) | {"seconds": round(time.perf_counter() - started, 3)}
+    facts = control_facts(chosen, again, policy, plan.budget) | {"seconds": round(seconds, 3)}
     folder.write_json("metrics", control_metrics(measured, data, chosen, facts, warnings))
     return judged(run, folder, measured) | facts | {"warnings": warnings}
 

@@ -13,6 +13,8 @@ from regraft.images.splitting import assign_splits
 
 SOURCE = ("0", "1", "2", "3", "4", "5")
 TARGET = ("6", "7", "8", "9")
+LEAST_SIZE = 6
+"""Pixels: two convolutions 3 × 3 and a pooling 2 × 2 make one of them."""
 TEST_SHARE = 0.2
 """Of the images, where none are set aside for the test."""
 
@@ -66,6 +68,13 @@ def digit_tasks(collection: ImageCollection, seed: int = 0) -> tuple[DigitTask, 
             "The digits study needs grey images of one size.",
             expected="mnist, digits, or arrays of grey images in an .npz or a .mat file",
             received=f"{len(shapes)} sizes" if len(shapes) > 1 else "image files or colour",
+        )
+    size = next(iter(shapes)) or ()
+    if min(size) < LEAST_SIZE:
+        raise InputError(
+            "The digits are too small for the network of the study: its convolutions leave nothing to pool.",
+            expected=f"at least {LEAST_SIZE} × {LEAST_SIZE} pixels",
+            received=" × ".join(map(str, size)),
         )
     splits = [image.split for image in collection.images]
     if "test" not in splits:

@@ -30,7 +30,6 @@ def run_all(study: DigitsStudy) -> DigitsStudy:
     choose_keras_backend(training=True)
     plan = study.plan
     each = len(study.repeats) * 2 * plan.every
-    before = study.folder.facts().get("seconds", {}).get("trainings", 0.0)
     with progress("Digits", each * (plan.source + len(WAYS) * sum(plan.target))) as advance:
         for dropout in (False, True):
             source, target = (DigitTrainer(task.size, len(task.classes), dropout=dropout) for task in study.tasks)
@@ -38,7 +37,6 @@ def run_all(study: DigitsStudy) -> DigitsStudy:
                 network = _source(study, source, dropout, repeat, advance)
                 _targets(study, target, network, dropout, repeat, advance)
     source_task, target_task = study.tasks
-    seconds = {"trainings": round(before + time.perf_counter() - study.started, 3)}
     study.folder.write_facts(
         collection={
             "name": study.collection.name,
@@ -50,7 +48,7 @@ def run_all(study: DigitsStudy) -> DigitsStudy:
             },
         },
         plan={**asdict(plan), "quick": bool(study.options["quick"]), "seed": study.options["seed"]},
-        seconds={**seconds, "total": seconds["trainings"]},
+        seconds=study.spent(),
         complete=True,
     )
     return study

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from regraft._files import write_text
+from regraft._keras_backend import check_keras_backend
 from regraft.errors import InputError
 from regraft.images.labelled import ImageCollection
 from regraft.images.opening import open_images
@@ -129,14 +131,27 @@ class DigitsStudy:
                 **({} if seeds is None else {"seeds": seeds}),
                 "quick": quick,
             }
-        self.tasks  # noqa: B018  what cannot be used is refused before there is a folder
+        # What cannot be done is refused before there is a folder.
+        check_keras_backend(training=True)
+        self.tasks  # noqa: B018
         if resume is None:
             import tomli_w
 
             self.folder = open_study_folder(output, self.collection.name)
             self.folder.write_settings(tomli_w.dumps({"kind": KIND, **self.options}))
-        environment = self.folder.facts().get("environment") or describe_environment()
-        self.folder.write_facts(kind=KIND, environment=environment, complete=False, resumed=resume is not None)
+        facts = self.folder.facts()
+        digest = self._digest()
+        if facts.get("images_digest", digest) != digest:
+            raise InputError(
+                "The images are not those that the study began with.",
+                expected="the same images and labels",
+                hint="put the images back as they were, or begin a new study",
+            )
+        self._before = float(facts.get("seconds", {}).get("trainings", 0.0))
+        environment = facts.get("environment") or describe_environment()
+        self.folder.write_facts(
+            kind=KIND, environment=environment, complete=False, resumed=resume is not None, images_digest=digest
+        )
         self.runs: list[DigitRun] = read_runs(self.folder)
 
     @cached_property
@@ -149,6 +164,11 @@ class DigitsStudy:
     def tasks(self) -> tuple[DigitTask, DigitTask]:
         """The source and the target task."""
         return digit_tasks(self.collection)
+
+    def _digest(self) -> str:
+        """Of all images and labels, whatever their order."""
+        lines = sorted(f"{image.sha256} {image.label} {image.split}" for image in self.collection.images)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     @property
     def plan(self) -> Plan:
@@ -172,9 +192,15 @@ class DigitsStudy:
         return next((run for run in self.runs if run.key == (way, dropout, proportion, repeat)), None)
 
     def record(self, run: DigitRun) -> None:
-        """Keeps a run: a study that is stopped goes on behind it."""
+        """Keeps a run, and the time: a study that is stopped goes on behind it."""
+        self.folder.write_facts(seconds=self.spent())
         self.runs.append(run)
         write_text(_runs_file(self.folder), "".join(json.dumps(asdict(run)) + "\n" for run in self.runs))
+
+    def spent(self) -> dict[str, float]:
+        """Seconds so far, of earlier sessions too."""
+        seconds = round(self._before + time.perf_counter() - self.started, 3)
+        return {"trainings": seconds, "total": seconds}
 
     def source_file(self, dropout: bool, repeat: int) -> Path:
         """Where the source network of a repetition is kept."""

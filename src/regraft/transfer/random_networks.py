@@ -16,9 +16,10 @@ _BATCHNORM_MOMENTUM = 0.9
 def random_network(base: Base, seed: int) -> Any:
     """The network of a base, preprocessing inside, with random weights: pixels (batch, height, width, 3) → features.
 
-    Architecture and preprocessing are those of the base. Every weight is drawn anew by the initializer of its layer,
-    from Keras' global generator, which is seeded here; statistics of BatchNorm start at mean 0 and variance 1. Of a
-    saved model a `Normalization` layer is preprocessing, and keeps its mean and variance.
+    Architecture and preprocessing are those of the base, but for what Keras keeps in a weight file: mean and
+    deviation of the inputs of EfficientNetB0 to B7, which BatchNorm makes up for. Every weight is drawn anew by the
+    initializer of its layer, from Keras' global generator, which is seeded here; statistics of BatchNorm start at mean
+    0 and variance 1. Of a saved model a `Normalization` layer is preprocessing, and keeps its mean and variance.
 
     Raises:
         InputError: the saved model cannot be loaded, cut or built anew, or it has a layer that begins with its

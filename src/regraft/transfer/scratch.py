@@ -67,12 +67,14 @@ class Scratch:
         tried: the learning rates that were tried, as they were given; none where there was one only.
         settings: of the whole training, with the chosen rate.
         done: how the whole training went.
+        seconds: of all epochs, those of the trials and those of earlier sessions included.
     """
 
     top: Top
     tried: tuple[TriedRate, ...]
     settings: FinetuneSettings
     done: Finetuned
+    seconds: float = 0.0
 
 
 def train_scratch(
@@ -149,14 +151,17 @@ def train_scratch(
         return done
 
     tried: list[TriedRate] = []
+    seconds = 0.0
     if settings.tries:
         for number, rate in enumerate(settings.learning_rates):
             file = kept and kept.with_name(f"{kept.stem}-rate{number}{kept.suffix}")
-            tried.append(_judged(rate, trained(rate, settings.trial_epochs, settings.trial_epochs, file)))
+            trial = trained(rate, settings.trial_epochs, settings.trial_epochs, file)
+            seconds += _seconds(trial)
+            tried.append(_judged(rate, trial))
     rate = _best(tried) if tried else settings.learning_rates[0]
     last = settings.epochs if stop_after is None else min(stop_after, settings.epochs)
     done = trained(rate, settings.epochs, last, kept)
-    return Scratch(top, tuple(tried), settings.of(rate, settings.epochs), done)
+    return Scratch(top, tuple(tried), settings.of(rate, settings.epochs), done, seconds + _seconds(done))
 
 
 def forget(kept: Path) -> None:
@@ -182,6 +187,10 @@ def _random_top(
     card = base.network.card if base.network else None
     top = build_top(cut(network, at="input"), head, activation, card=card, dropout=setting.dropout, seed=seed)
     return top, [np.array(weights) for weights in top.whole.get_weights()]
+
+
+def _seconds(done: Finetuned) -> float:
+    return float(sum(row["seconds"] for row in done.history if row["epoch"]))
 
 
 def _judged(rate: float, done: Finetuned) -> TriedRate:

@@ -27,7 +27,7 @@ def transfer_verdict(
 ) -> Verdict:
     """Judges a network with transferred weights against the same one trained from scratch.
 
-    A difference is shown where the test says so at 95 % and the interval, which is another approximation, agrees.
+    A difference is shown where the test says so at 95 % and the interval, another approximation, leaves out 0 too.
 
     Args:
         images: both were measured on, the same ones.
@@ -53,7 +53,7 @@ def transfer_verdict(
         )
     text = f"Transfer makes no difference that can be shown here: {against} ({_p_words(p)}). {_reach(low, high)}"
     if p >= ALPHA and (low > 0 or high < 0):
-        text += " The interval leaves out 0, but the test decides."
+        text += " The interval alone leaves out 0; the test does not bear it out."
     elif p < ALPHA:
         text += " The test alone would call it a difference; the interval does not bear it out."
     return Verdict("no difference", text)
