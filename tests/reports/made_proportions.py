@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tomli_w
 from made_studies import ENVIRONMENT
 
 from regraft.studies.folder import StudyFolder
-from regraft.studies.proportions_study import ProportionRun, Way
+from regraft.studies.proportions_runs import ProportionRun, Way, write_runs
 
 Rows = Mapping[int, Sequence[float]]
 """Accuracies in each repetition by number of training images."""
@@ -30,15 +29,30 @@ def made_proportions(
     *,
     quick: bool = False,
     classes: Sequence[str] = ("[[curves]]", "<b>$x_1"),
+    options: Mapping[str, Any] | None = None,
+    diverged: Sequence[int] = (),
+    collection_facts: Mapping[str, Any] | None = None,
+    scratch_facts: Mapping[str, Any] | None = None,
     **facts: Any,
 ) -> StudyFolder:
-    """The folder of a finished study with these accuracies on 200 test images."""
+    """The folder of a finished study with these accuracies on 200 test images.
+
+    Args:
+        folder: a new one.
+        transfer, scratch: the accuracies.
+        quick, classes: of the study and of its images.
+        options: further ones, or others, in `study.toml`.
+        diverged: numbers of images with which the training from scratch diverged.
+        collection_facts, scratch_facts: others in `collection` and `scratch` of `study.json`.
+        facts: others in `study.json`.
+    """
     study = StudyFolder(folder)
     seeds = len(next(iter(transfer.values())))
-    study.write_settings(
-        f'kind = "proportions"\nimages = "photos"\nseed = 0\nseeds = {seeds}\nscratch_seeds = 1\nepochs = 100\n'
-        f"scratch_epochs = 20\nquick = {str(quick).lower()}\n"
-    )
+    settings = {
+        "kind": "proportions", "images": "photos", "seed": 0, "seeds": seeds, "scratch_seeds": 1, "epochs": 100,
+        "scratch_epochs": 20, "quick": quick, **(options or {}),
+    }  # fmt: skip
+    study.write_settings(tomli_w.dumps(settings))
     most = max(transfer)
     study.write_facts(
         kind="proportions",
@@ -53,6 +67,7 @@ def made_proportions(
         collection={
             "name": "photos", "images": most + TEST, "classes": list(classes), "skipped": 0, "splits": [],
             "per_class": {name: {"training": most // 2, "test": TEST // 2} for name in classes},
+            **(collection_facts or {}),
         },
         backbone={
             "name": "EfficientNetLite0", "weights_origin": "package", "features": 1280, "size": [224, 224],
@@ -60,11 +75,13 @@ def made_proportions(
         scratch={
             "rate": 0.001, "trial_epochs": 4, "size": 96 if quick else 224, "images": most,
             "tried": [] if quick else [{"rate": 0.001, "loss": 1.2}, {"rate": 0.003, "loss": None}],
+            **(scratch_facts or {}),
         },
     )  # fmt: skip
     study.write_facts(**facts)
     runs = [*_runs("transfer", transfer), *(_runs("scratch", scratch) if scratch else ())]
-    (folder / "runs.jsonl").write_text("".join(json.dumps(asdict(run)) + "\n" for run in runs))
+    runs += [ProportionRun("scratch", 0.5, images, 0, "", "lr 1", 20, 1.5, True) for images in diverged]
+    write_runs(study, runs)
     return study
 
 

@@ -7,7 +7,6 @@ import pytest
 from checked_texts import check_document, plain
 from made_proportions import FLAT, LOW, RISING, made_proportions
 
-from regraft.reports.document import Code
 from regraft.reports.pdf import document_pdf
 from regraft.reports.proportions_document import proportions_document
 from regraft.reports.study_report import study_document
@@ -27,6 +26,10 @@ OUTCOMES: dict[str, dict[str, Any]] = {
     "narrow": {"transfer": {400: (0.8, 0.9), 600: (0.9, 0.95), 800: (0.95, 0.97)}},
     "negative": {"transfer": LOW, "scratch": {images: rows[:1] for images, rows in RISING.items()}},
     "left out": {"parts": PARTS},
+    "not all": {"scratch": LOW, "training": 3200},
+    "grouped": {"collection_facts": {"grouped": True, "splits": ["validation"]}},
+    "diverged": {"scratch": {200: (0.4,), 800: (0.6,)}, "diverged": (40,)},
+    "all diverged": {"diverged": (400, 800)},
     "refused": {"refused": "Keras cannot train here.\nhint"},
 }
 
@@ -41,6 +44,7 @@ def test_every_outcome_gives_a_sound_document(tmp_path: Path, outcome: str) -> N
     assert titles[-3:] == ["What is transfer worth?", "Limits", "How to reproduce"]
     assert any("Quick study" in text for text in made.warnings) == (outcome == "quick")
     assert any("too few images" in text for text in made.warnings) == (outcome == "left out")
+    assert any("diverged" in text for text in made.warnings) == ("diverged" in OUTCOMES[outcome])
     assert any("Keras cannot train" in text for text in made.warnings) == (outcome == "refused")
 
 
@@ -55,11 +59,3 @@ def test_names_from_outside_are_written_as_they_are(tmp_path: Path) -> None:
     made = study_document(made_proportions(tmp_path, scratch=LOW, classes=("[[curves]]", "<b>$x_1")))
     document_pdf(made, tmp_path / "report.pdf")
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
-
-
-def test_a_script_is_repeated_by_a_command(tmp_path: Path) -> None:
-    study = made_proportions(tmp_path, quick=True)
-    study.write_facts(environment={**study.facts()["environment"], "command": ["script.py"]})
-    made = proportions_document(study)
-    (command,) = [block.text for block in made.sections[-1].blocks if isinstance(block, Code)]
-    assert command == "regraft study proportions photos --seed 0 --seeds 2 --epochs 100 --standard-epochs 20 --quick"

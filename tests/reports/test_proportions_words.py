@@ -34,29 +34,34 @@ def test_the_law_says_whether_it_has_a_floor(tmp_path: Path) -> None:
     assert words.law_sentence(found(tmp_path / "flat", FLAT)) == ""
 
 
-def test_transfer_is_worth_images(tmp_path: Path) -> None:
-    first = [checked(text) for text in words.transfer_words(found(tmp_path / "better", scratch=LOW))]
-    assert first[0].startswith("Transfer was better than training from random weights with 40, 80, 200")
-    assert "by 29.0 to 44.0 percentage points (p < 0.001" in first[0]
-    assert first[1] == "What 800 images do from random weights, 60.0 %, transfer does with 40 images or fewer."
-    assert "do not cross" in first[2]
-    assert "ahead, by 40.0 percentage points with 40 and 29.0 percentage points with 800 images" in first[2]
-    assert "do not meet either" in first[2]
-    chasing = {40: (0.3,), 80: (0.5,), 200: (0.7,), 400: (0.8,), 800: (0.87,)}
-    (_, _, third) = words.transfer_words(found(tmp_path / "chasing", scratch=chasing))
-    assert "would meet at about" in checked(third)
-    # From 79 % with 80 images to 84.5 % with 200: 80 · 2.5^(1 / 5.5) = 94.5.
-    near = {40: (0.3,), 800: (0.80,)}
-    second = [checked(text) for text in words.transfer_words(found(tmp_path / "near", scratch=near))]
-    assert second[1] == "What 800 images do from random weights, 80.0 %, transfer does with about 95 images."
-    crossing = {40: (0.3,), 800: (0.99,)}
-    third = [checked(text) for text in words.transfer_words(found(tmp_path / "cross", scratch=crossing))]
-    assert "transfer was worse than training from random weights with 800 training images, by 10.0 " in third[0]
-    assert third[0].endswith("which is negative transfer.")
-    assert third[1].startswith("What 800 images do with transfer")
-    assert third[2] == "The curves cross between 40 and 800 images."
+def test_a_largest_part_that_is_not_all_is_called_what_it_is(tmp_path: Path) -> None:
+    all_of_them = found(tmp_path / "all")
+    assert checked(words.reached(all_of_them)).startswith("With transfer and all 800 training images the accuracy is")
+    assert "With 40 images, one in 20 of them, it is" in checked(words.reached(all_of_them))
+    part = gather_results(made_proportions(tmp_path / "part", training=3200))
+    assert checked(words.reached(part)).startswith("With transfer and 800 of the 3,200 training images the accuracy is")
+    assert "With 40 images it is" in checked(words.reached(part))
+    ahead = checked(words.more_images(part))
+    assert "that were there" not in ahead
+    assert "than the same law gives with the 800 of the largest part." in ahead
+    assert "The largest part leaves out 2,400 of the 3,200 training images: with a larger fraction" in ahead
+    assert "Of more than four times the 800 images of the largest part, nothing is said." in ahead
+    assert not any("every training image" in text for text in words.limits(part))
+    assert any("every training image" in text for text in words.limits(all_of_them))
 
 
-def test_without_training_from_scratch_nothing_is_claimed(tmp_path: Path) -> None:
-    (text,) = words.transfer_words(found(tmp_path))
-    assert "cannot say what transfer is worth" in checked(text)
+def test_what_diverged_is_named(tmp_path: Path) -> None:
+    assert words.warnings_of(found(tmp_path / "none", scratch=LOW)) == ()
+    left = {images: rows for images, rows in LOW.items() if images not in (40, 80)}
+    (some,) = words.warnings_of(gather_results(made_proportions(tmp_path / "some", scratch=left, diverged=(80, 40))))
+    assert checked(some).startswith("The trainings from random weights with 40 and 80 images diverged")
+    assert "these numbers of images are left out" in some
+    tried = [{"rate": rate, "loss": None} for rate in (0.001, 0.003)]
+    facts = {"rate": 0.001, "trial_epochs": 4, "size": 224, "images": 800, "tried": tried}
+    everything = gather_results(made_proportions(tmp_path / "all", diverged=(800,), scratch_facts=facts))
+    rates, trainings = (checked(text) for text in words.warnings_of(everything))
+    assert "Every learning rate that was tried" in rates
+    assert "the lowest, 0.001, was taken" in rates
+    assert trainings.endswith("so that nothing is said of training from random weights.")
+    kept = gather_results(made_proportions(tmp_path / "kept", scratch=LOW, scratch_facts=facts))
+    assert "the lowest of those tried, all of which diverged" in " ".join(words.limits(kept))

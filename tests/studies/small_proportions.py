@@ -32,4 +32,4 @@ def train_a_small_network_from_scratch(patch: pytest.MonkeyPatch) -> None:
         return keras.Model(pixels, keras.layers.GlobalAveragePooling2D()(maps), name="small")
 
     patch.setattr("regraft.transfer.scratch.random_network", small_network)
-    patch.setattr("regraft.studies.proportions.random_network", small_network)
+    patch.setattr("regraft.studies.proportions_scratch.random_network", small_network)

@@ -31,6 +31,33 @@ def test_groups_stay_together() -> None:
     assert [int((labels[validation] == label).sum()) for label in (0, 1)] == [4, 4]
 
 
+class Counted(str):
+    """A group's name that counts how often it is compared."""
+
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return str.__eq__(self, str(other))
+
+    __hash__ = str.__hash__
+
+
+def test_many_groups_are_not_compared_each_with_each() -> None:
+    labels = np.repeat([0, 1], 500).astype(np.int64)
+    divided(labels, [Counted(row) for row in range(1000)], 1000, 0)
+    assert Counted.compared < 10 * 1000
+
+
+def test_a_part_may_divide_a_group_and_its_two_sides_do_not() -> None:
+    labels = np.repeat([0, 1], 20).astype(np.int64)
+    groups = [f"group {row // 4}" for row in range(40)]
+    train, validation = divided(labels, groups, 20, 0)
+    part = {groups[row] for row in (*train, *validation)}
+    assert part & {groups[row] for row in set(range(40)) - {*train.tolist(), *validation.tolist()}}
+    assert not {groups[row] for row in train} & {groups[row] for row in validation}
+
+
 def test_a_part_without_images_of_a_class_is_named() -> None:
     labels = np.array([0] * 50 + [1] * 50, np.int64)
     parts = parts_of(labels, [str(row) for row in range(100)], [0.005, 0.02, 0.021, 0.5, 1.0], [0, 1], 2)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,8 @@ from PIL import Image
 from small_proportions import NETWORK, begin
 
 from regraft.errors import InputError
-from regraft.studies.folder import StudyFolder
-from regraft.studies.proportions_study import ProportionRun, ProportionsStudy, read_runs
+from regraft.studies.proportions_runs import measured_run, read_runs
+from regraft.studies.proportions_study import ProportionsStudy
 
 
 def test_what_was_asked_for_is_written_down_and_gone_on_with(photos: Path, tmp_path: Path) -> None:
@@ -107,17 +109,36 @@ def test_other_images_are_no_study_to_go_on_with(photos: Path, tmp_path: Path) -
         study.data  # noqa: B018
 
 
-def test_trainings_are_kept_and_damaged_ones_refused(photos: Path, tmp_path: Path) -> None:
+def saved_model(file: Path, about: str) -> None:
+    """As much of a saved Keras model as is read before it is used: its description."""
+    file.parent.mkdir(exist_ok=True)
+    layer = {"class_name": "InputLayer", "config": {"batch_shape": [None, 32, 32, 3]}}
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("config.json", json.dumps({"class_name": "Functional", "config": {"layers": [layer]}}))
+        archive.writestr("about", about)
+
+
+@pytest.mark.parametrize("backbone", ["run", "run/model.keras"])
+def test_a_saved_backbone_is_found_from_every_folder_and_must_be_the_same(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backbone: str
+) -> None:
+    saved_model(tmp_path / "run" / "model.keras", "one training")
+    monkeypatch.chdir(tmp_path)
+    assert begin(photos, tmp_path / "study", backbone=backbone).options["backbone"] == str(tmp_path / backbone)
+    monkeypatch.chdir(tmp_path / "run")
+    assert ProportionsStudy(resume=tmp_path / "study").base.spelling == str(tmp_path / "run" / "model.keras")
+    saved_model(tmp_path / "run" / "model.keras", "another training")
+    before = (tmp_path / "study" / "study.json").read_text()
+    with pytest.raises(InputError, match="network is not the one that the study began with"):
+        ProportionsStudy(resume=tmp_path / "study")
+    assert (tmp_path / "study" / "study.json").read_text() == before
+
+
+def test_trainings_are_found_again(photos: Path, tmp_path: Path) -> None:
     study = begin(photos, tmp_path / "study")
-    right = np.array([True, False, True] * 5)
-    run = ProportionRun("transfer", 0.5, 30, 0, np.packbits(right).tobytes().hex(), "lr 1", 3, 0.1)
+    run = measured_run("transfer", study.parts[2], 0, np.ones(15, bool), setting="lr 1", epochs=3, seconds=0.1)
     study.record(run)
     assert read_runs(study.folder) == [run]
-    assert run.answers(15).tolist() == right.tolist()
     assert study.find("transfer", study.parts[2], 0) == run
     assert study.find("transfer", study.parts[2], 1) is None
     assert study.find("scratch", study.parts[2], 0) is None
-    for damage in ('{"way": "transfer"}\n', "{\n"):
-        (study.folder.path / "runs.jsonl").write_text(damage)
-        with pytest.raises(InputError, match="damaged"):
-            read_runs(StudyFolder(study.folder.path))

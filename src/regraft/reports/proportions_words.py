@@ -1,35 +1,36 @@
-"""The sentences of the proportions study, from its numbers alone."""
+"""The sentences of a proportions study on its accuracies, on more images and on its limits, from its numbers alone."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-from regraft.evaluation.learning_curves import FARTHEST, FEWEST, Extrapolation, Prediction
-from regraft.reports._comparison_phrases import capital, number, p_value, points, points_range, sentence_count
+from regraft.evaluation.learning_curves import FARTHEST, Extrapolation, Prediction
+from regraft.evaluation.power_laws import FEWEST
+from regraft.reports._comparison_phrases import number, points, sentence_count
 from regraft.reports._words import THIN, count, listing, percent
 from regraft.reports.document import named
-from regraft.studies.proportions_results import Comparison, Curve, ProportionResults, images_for
+from regraft.studies.proportions_results import Curve, ProportionResults
 from regraft.studies.proportions_study import QUICK_PARTS
 
 _INTERVAL = f"95{THIN}% interval"
 
 
 def reached(found: ProportionResults) -> str:
-    """The accuracy with all training images, and how it rose to that."""
+    """The accuracy with the largest part of the training images, and how it rose to that."""
     curve = found.transfer
     last = curve.means[-1]
+    all_images = count(found.facts["training"], "training image")
+    part = f"all {all_images}" if found.is_whole else f"{found.most:,} of the {all_images}"
     sentences = [
-        f"With transfer and all {count(found.most, 'training image')} the accuracy is {percent(last.mean)} "
-        f"({_INTERVAL} "
-        f"{percent(last.low)} to {percent(last.high)}) on {count(found.facts['test'], 'test image')}"
+        f"With transfer and {part} the accuracy is {percent(last.mean)} ({_INTERVAL} {percent(last.low)} to "
+        f"{percent(last.high)}) on {count(found.facts['test'], 'test image')}"
         + (f", the mean of {number(len(curve.repeats))} repetitions." if len(curve.repeats) > 1 else ".")
     ]
     if len(curve.images) > 1:
         first = curve.means[0]
-        share = found.most / curve.images[0]
+        share = f", {_fraction(found.most / curve.images[0])} of them," if found.is_whole else ""
         sentences.append(
-            f"With {curve.images[0]:,} images, {_fraction(share)} of them, it is {percent(first.mean)} "
+            f"With {curve.images[0]:,} images{share} it is {percent(first.mean)} "
             f"({percent(first.low)} to {percent(first.high)})."
         )
     sentences.append(f"Always answering with the most frequent class gives {percent(found.facts['majority'])}.")
@@ -48,38 +49,43 @@ def more_images(found: ProportionResults) -> str:
     sentences = []
     for prediction, times in zip(ahead.predictions, ("twice", "four times"), strict=True):
         sentences.append(
-            f"With {times} as many, {_images(prediction.images)}, an accuracy of {percent(prediction.accuracy)} is to "
-            "be "
-            f"expected on average ({_INTERVAL} {percent(prediction.low)} to {percent(prediction.high)}), "
-            f"{_more(prediction)}."
+            f"With {times} as many, {images_words(prediction.images)}, an accuracy of {percent(prediction.accuracy)} "
+            f"is to be expected on average ({_INTERVAL} {percent(prediction.low)} to {percent(prediction.high)}), "
+            f"{_more(prediction, found)}."
         )
     sentences.append(_halving(ahead, found))
-    sentences.append(
-        f"Of more than {number(FARTHEST)} times the {count(curve.images[-1], 'image')} that were there, nothing is "
-        "said."
-    )
+    most = count(curve.images[-1], "image")
+    if found.is_whole:
+        farthest = f"the {most} that were there"
+    else:
+        farthest = f"the {most} of the largest part"
+        further, all_images = found.facts["training"] - found.most, count(found.facts["training"], "training image")
+        sentences.append(
+            f"The largest part leaves out {further:,} of the {all_images}: with a larger fraction, some of this can be "
+            "measured."
+        )
+    sentences.append(f"Of more than {number(FARTHEST)} times {farthest}, nothing is said.")
     return " ".join(sentences)
 
 
-def _more(prediction: Prediction) -> str:
+def _more(prediction: Prediction, found: ProportionResults) -> str:
     low, high = (f"{100 * value:.1f}" for value in (prediction.gain_low, prediction.gain_high))
-    size = points(prediction.gain)
-    return f"{size} more ({low} to {high}) than the same law gives with those that were there"
+    with_those = "those that were there" if found.is_whole else f"the {found.most:,} of the largest part"
+    return f"{points(prediction.gain)} more ({low} to {high}) than the same law gives with {with_those}"
 
 
 def _halving(ahead: Extrapolation, found: ProportionResults) -> str:
     middle, low, high = ahead.halving
-    error = 1 - found.transfer.means[-1].mean
-    half = f"Half of today’s error of {percent(error)}"
+    error = percent(1 - found.transfer.means[-1].mean)
+    half = f"Half of today’s error of {error}" if found.is_whole else f"Half of that part’s error of {error}"
     beyond = f"{number(FARTHEST)} times as many images"
     if low is None:
         return f"{half} is not to be expected from {beyond} or fewer."
     if middle is None:
-        return (
-            f"{half} may take {_images(low)} at the least; more likely it takes more than {beyond}, or is out of reach."
-        )
-    upper = f"{_images(high)}" if high is not None else f"more than {beyond}"
-    return f"{half} is to be expected with about {_images(middle)} ({_INTERVAL} {_images(low)} to {upper})."
+        least = images_words(low)
+        return f"{half} may take {least} at the least; more likely it takes more than {beyond}, or is out of reach."
+    upper = images_words(high) if high is not None else f"more than {beyond}"
+    return f"{half} is to be expected with about {images_words(middle)} ({_INTERVAL} {images_words(low)} to {upper})."
 
 
 def _silence(found: ProportionResults) -> str:
@@ -89,14 +95,12 @@ def _silence(found: ProportionResults) -> str:
         case "few":
             return (
                 f"it takes at least {number(FEWEST)} numbers of training images to see how the accuracy rises, and "
-                "there "
-                f"{'was' if len(curve.images) == 1 else 'were'} {number(len(curve.images))}."
+                f"there {'was' if len(curve.images) == 1 else 'were'} {number(len(curve.images))}."
             )
         case "narrow":
             return (
                 f"the parts, from {curve.images[0]:,} to {most:,} images, differ too little to be trusted with what "
-                "lies "
-                f"beyond them; the largest should be at least {number(FARTHEST)} times the smallest."
+                f"lies beyond them; the largest should be at least {number(FARTHEST)} times the smallest."
             )
         case "perfect":
             return (
@@ -105,8 +109,7 @@ def _silence(found: ProportionResults) -> str:
             )
     return (
         f"from {curve.images[0]:,} to {most:,} images no rise of the accuracy was found that could not be chance, so "
-        "that "
-        "no law can be drawn on."
+        "that no law can be drawn on."
     )
 
 
@@ -127,112 +130,19 @@ def law_sentence(found: ProportionResults) -> str:
         sentences.append(
             "Whether it has a floor, an error that no number of images would take away, cannot be told from these "
             f"numbers. Without one it would lead to {percent(alone[0])} and {percent(alone[1])} with twice and four "
-            "times "
-            "the images; what is expected here and its interval allow for both."
+            "times the images; what is expected here and its interval allow for both."
         )
     if (check := found.ahead.check) is not None:
         measured = found.transfer.means[-1].mean
         inside = check.low <= measured <= check.high
         sentences.append(
             f"As a check, the same was done without the largest part: from up to {found.transfer.images[-2]:,} images "
-            "it "
-            f"expects {percent(check.accuracy)} ({_INTERVAL} {percent(check.low)} to {percent(check.high)}) with "
+            f"it expects {percent(check.accuracy)} ({_INTERVAL} {percent(check.low)} to {percent(check.high)}) with "
             f"{found.most:,}; measured were {percent(measured)}, which lies {'inside' if inside else 'outside'}."
         )
         if not inside:
             sentences.append("So the law is to be trusted less here than its interval says.")
     return " ".join(sentences)
-
-
-def transfer_words(found: ProportionResults) -> tuple[str, ...]:
-    """Where transfer is better, where not, and how many images it is worth."""
-    if found.scratch is None:
-        return (_no_scratch(found),)
-    return tuple(filter(None, (_verdicts(found.comparisons), _worth(found), _meeting(found))))
-
-
-def _no_scratch(found: ProportionResults) -> str:
-    return (
-        "The network was not trained from random weights in this study, so that it cannot say what transfer is worth."
-        if not found.facts.get("refused")
-        else "Keras cannot train here, so that the study cannot say what transfer is worth."
-    )
-
-
-def _verdicts(comparisons: Sequence[Comparison]) -> str:
-    said = {
-        1: ("transfer was better than training from random weights", ""),
-        -1: ("transfer was worse than training from random weights", ", which is negative transfer"),
-        0: ("no difference was found between transfer and training from random weights", ""),
-    }
-    parts = []
-    for verdict, (words, end) in said.items():
-        some = [one for one in comparisons if one.verdict == verdict]
-        if not some:
-            continue
-        images = f"{listing([f'{one.images:,}' for one in some])} training image{'s' if some[-1].images > 1 else ''}"
-        by = f", by {points_range([one.test.difference for one in some])}" if verdict else ""
-        below = f" ({p_value(max(one.p for one in some), '≤' if len(some) > 1 else '=')}" if verdict else ""
-        adjusted = (
-            ", adjusted for the number of comparisons)" if verdict and len(comparisons) > 1 else ")" * bool(below)
-        )
-        parts.append(f"{words} with {images}{by}{below}{adjusted}{end}")
-    return f"{capital('; '.join(parts))}."
-
-
-def _worth(found: ProportionResults) -> str:
-    """How many images with transfer do what all of them do without, or the other way round."""
-    scratch = found.scratch
-    assert scratch is not None
-    best = scratch.means[-1].mean
-    without = f"What {count(scratch.images[-1], 'image')} do from random weights, {percent(best)},"
-    enough = images_for(found.transfer, best)
-    if enough == 0.0:
-        return f"{without} transfer does with {count(found.transfer.images[0], 'image')} or fewer."
-    if enough is not None:
-        return f"{without} transfer does with about {_images(enough)}."
-    enough = images_for(scratch, found.transfer.means[-1].mean)
-    with_all = f"What {count(found.most, 'image')} do with transfer, {percent(found.transfer.means[-1].mean)},"
-    if enough is None:
-        return ""
-    if enough == 0.0:
-        return f"{with_all} training from random weights does with {count(scratch.images[0], 'image')} or fewer."
-    return f"{with_all} training from random weights does with about {_images(enough)}."
-
-
-def _meeting(found: ProportionResults) -> str:
-    """Where the two curves meet within what was measured; no word of where they would meet beyond."""
-    scratch = found.scratch
-    assert scratch is not None
-    shared = found.comparisons
-    signs = [one.test.difference > 0 for one in shared]
-    if len(shared) < 2:
-        return ""
-    for place in range(1, len(shared)):
-        before, after = shared[place - 1], shared[place]
-        if signs[place - 1] != signs[place]:
-            return f"The curves cross between {before.images:,} and {after.images:,} images."
-    first, last = shared[0], shared[-1]
-    return (
-        "Within these numbers of images the curves do not cross: with transfer it stays "
-        f"{'ahead' if signs[0] else 'behind'}, "
-        f"by {points(first.test.difference)} with {first.images:,} and {points(last.test.difference)} with "
-        f"{last.images:,} images.{_beyond(found)}"
-    )
-
-
-def _beyond(found: ProportionResults) -> str:
-    """Where the laws of both curves would meet, as far as anything is said of them."""
-    if found.ahead.silence is not None or found.ahead_scratch is None or found.ahead_scratch.silence is not None:
-        return ""
-    met = found.meeting
-    if met is not None:
-        return f" The laws of the two would meet at about {_images(met)}."
-    both = [percent(one.predictions[-1].accuracy) for one in (found.ahead, found.ahead_scratch)]
-    return (
-        f" Up to {number(FARTHEST)} times as many images, the laws of the two do not meet either: there they expect "
-        f"{both[0]} with transfer and {both[1]} without."
-    )
 
 
 def warnings_of(found: ProportionResults) -> tuple[str, ...]:
@@ -245,8 +155,7 @@ def warnings_of(found: ProportionResults) -> tuple[str, ...]:
             own = found.facts["backbone"]["size"][0]
             scratch = (
                 f", and from random weights the network was trained with the {number(QUICK_PARTS)} largest parts "
-                "alone, "
-                "for few epochs"
+                "alone, for few epochs"
                 + (f" and on images of {size} in place of {own} pixels" if size != own else "")
                 + ": those numbers show the method and no more"
             )
@@ -264,7 +173,29 @@ def warnings_of(found: ProportionResults) -> tuple[str, ...]:
     if found.facts.get("refused"):
         reason = named(found.facts["refused"].splitlines()[0].rstrip("."))
         said.append(f"Nothing was trained from random weights, because Keras cannot train here: {reason}.")
-    return tuple(said)
+    return (*said, *_divergences(found))
+
+
+def _divergences(found: ProportionResults) -> list[str]:
+    said = []
+    if found.rates_diverged:
+        said.append(
+            "Every learning rate that was tried for the training from random weights diverged; the lowest, "
+            f"{found.facts['scratch']['rate']:g}, was taken."
+        )
+    if found.diverged:
+        several = len(found.diverged) > 1
+        left_out = (
+            f"{'these numbers of images are' if several else 'this number of images is'} left out of what is said of"
+            if found.scratch is not None
+            else "nothing is said of"
+        )
+        said.append(
+            f"The training{'s' * several} from random weights with {listing([f'{one:,}' for one in found.diverged])} "
+            f"images diverged (the loss was no finite number any more), so that {left_out} training from random "
+            "weights."
+        )
+    return said
 
 
 def limits(found: ProportionResults) -> tuple[str, ...]:
@@ -275,26 +206,28 @@ def limits(found: ProportionResults) -> tuple[str, ...]:
         items.append("With one repetition, how much the draw of the training images matters is not known.")
     else:
         items.append(
-            "The repetitions share their test images, and the largest part is the same in all of them where it holds "
-            "every training image: there they differ in the choice of the setting, the initial weights and the batches "
-            "alone."
+            "The repetitions share their test images"
+            + (
+                ", and the largest part, which holds every training image, is the same in all of them: there they "
+                "differ in the choice of the setting, the initial weights and the batches alone."
+                if found.is_whole
+                else ": how they differ shows the chance of the training images, not that of the test images."
+            )
         )
     items.append(
         "What more images would bring holds for images of the same kind, gathered in the same way, with the same "
-        "classes, "
-        "and for the same network with frozen features; other images, a larger network or fine-tuning may bring more."
+        "classes, and for the same network with frozen features; other images, a larger network or fine-tuning may "
+        "bring more."
     )
     if found.scratch is not None:
         items.append(
             f"From random weights, the learning rate was {_rate_words(found)}; with more epochs, augmentation or "
-            "another "
-            "design, training from scratch may do better."
+            "another design, training from scratch may do better."
         )
         if len(found.scratch.repeats) == 1:
             items.append(
                 "From random weights there was one repetition: the interval of a difference holds the chance of the "
-                "test "
-                "images, and not that of another draw of the training images."
+                "test images, and not that of another draw of the training images."
             )
     return tuple(items)
 
@@ -303,10 +236,12 @@ def _rate_words(found: ProportionResults) -> str:
     facts = found.facts["scratch"]
     if not facts["tried"]:
         return f"fixed at {facts['rate']:g}"
+    if found.rates_diverged:
+        return "the lowest of those tried, all of which diverged"
     return f"chosen on {count(facts['images'], 'image')} and used for the smaller parts as well"
 
 
-def _images(value: float) -> str:
+def images_words(value: float) -> str:
     """A number of images to two digits: `1,600 images`."""
     digits = max(0, math.floor(math.log10(max(value, 1))) - 1)
     whole = int(round(value / 10**digits) * 10**digits)

@@ -57,7 +57,7 @@ PROPORTIONS = (0.005, 0.01, 0.1, 1.0)
 PLANS = {
     "mnist": Plan(PROPORTIONS, 100, 1000, 144, (6, 10, 46, 120), 3),
     "quick mnist": Plan(PROPORTIONS, 100, 1000, 36, (3, 5, 10, 24), 1),
-    "small": Plan((0.02, 0.05, 0.2, 1.0), 10, 100, 100, (4, 10, 40, 110), 3),
+    "small": Plan((0.02, 0.05, 0.2, 1.0), 10, 100, 60, (4, 8, 25, 60), 3),
     "quick small": Plan((0.02, 0.05, 0.2, 1.0), 10, 100, 40, (4, 6, 12, 30), 1),
 }
 """By the number of images: `mnist` from 20,000 on, `small` for less, such as the embedded digits."""

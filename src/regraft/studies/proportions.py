@@ -13,26 +13,15 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 import numpy as np
-import numpy.typing as npt
 
 from regraft._progress import progress
-from regraft.images.augmentation import Augmentation
-from regraft.runs.data import RunData
 from regraft.runs.fitting import fit_heads, head_answers
 from regraft.runs.recording import backbone_facts, collection_facts
-from regraft.studies.proportions_parts import Part, epochs_of
-from regraft.studies.proportions_study import ProportionRun, ProportionsStudy, Way
+from regraft.studies.proportions_parts import Part
+from regraft.studies.proportions_runs import ProportionRun, measured_run
+from regraft.studies.proportions_scratch import train_from_scratch
+from regraft.studies.proportions_study import ProportionsStudy
 from regraft.training.choice import choose, refit
-from regraft.training.finetuning import top_probabilities
-from regraft.training.settings import HeadSettings
-from regraft.training.top_inputs import ImagePixels
-from regraft.transfer.scratch import ScratchSettings, default_rates, forget, random_network, train_scratch
-
-Advance = Callable[[float], None]
-
-_TRIAL_SHARE = 5  # the rates are tried for a fifth of the epochs
-_QUICK_RATE = 0.001
-_HEAD_RATE = 0.1  # of no consequence: from scratch, the rate of the whole network is that of its head
 
 
 def run_all(study: ProportionsStudy, tell: Callable[[str], object] | None = None) -> ProportionsStudy:
@@ -52,7 +41,7 @@ def run_all(study: ProportionsStudy, tell: Callable[[str], object] | None = None
         _all_heads(study)
     if study.options["scratch_epochs"] and study.refused is None:
         with study.stage("standard"):
-            _all_from_scratch(study, tell)
+            train_from_scratch(study, tell)
     seconds = study.seconds
     seconds["total"] = round(seconds.get("total", 0.0) + time.perf_counter() - study.started, 3)
     study.folder.write_facts(backbone=backbone_facts(data), seconds=seconds, complete=True)
@@ -68,6 +57,7 @@ def _write_images(study: ProportionsStudy) -> None:
             **collection_facts(data),
             "images": len(data.images),
             "skipped": len(data.skipped),
+            "grouped": any(image.group for image in data.images),
             "splits": sorted({image.split for image in data.collection.images if image.split}),
             "per_class": {
                 name: {"training": int(counts[row]), "test": int((test == row).sum())}
@@ -103,103 +93,7 @@ def _head_run(study: ProportionsStudy, part: Part, repeat: int) -> ProportionRun
     whole = np.concatenate([train, validation])
     final = refit(trained, chosen, lambda **options: fit_heads(data, config, whole, None, **options))
     answers = head_answers(final.weights[0], data, data.rows("test"), config)
-    setting, epochs = final.settings[0].label, int(trained.best_epoch[chosen])
-    return _run("transfer", part, repeat, data, answers, setting, epochs, started)
-
-
-def _all_from_scratch(study: ProportionsStudy, tell: Callable[[str], object] | None) -> None:
-    """The largest part first, on which the learning rate is chosen."""
-    parts, repeats = study.usable("scratch")[::-1], study.repeats("scratch")
-    epochs, most = study.options["scratch_epochs"], parts[0].images
-    shown = {part.images: epochs_of(epochs, part.images, most) * part.images for part in parts}
-    todo = [(part, repeat) for repeat in repeats for part in parts if study.find("scratch", part, repeat) is None]
-    if not todo:
-        return
-    known = study.folder.facts().get("scratch", {})
-    rates = (_QUICK_RATE,) if study.options["quick"] else default_rates(_has_batchnorm(study))
-    trial = max(1, epochs // _TRIAL_SHARE)
-    tried = 0 if "rate" in known or len(rates) == 1 else trial * len(rates) * most
-    total = sum(shown[part.images] for part, _ in todo) + tried
-    if tell is not None:
-        tell(
-            f"Without transfer, {len(todo)} trainings work through {total:,} images in all layers of the network. Each "
-            f"that is done is kept: regraft study --resume {study.folder.path} goes on behind it."
-        )
-    with progress("Without transfer", total) as advance:
-        rate = known.get("rate")
-        if rate is None:
-            rate = _chosen_rate(study, parts[0], rates, trial, advance)
-        for part, repeat in todo:
-            study.record(_scratch_run(study, part, repeat, rate, epochs_of(epochs, part.images, most), advance))
-
-
-def _has_batchnorm(study: ProportionsStudy) -> bool:
-    import keras
-
-    network = random_network(study.scratch_base, 0)
-    return any(isinstance(layer, keras.layers.BatchNormalization) for layer in network._flatten_layers())
-
-
-def _chosen_rate(study: ProportionsStudy, part: Part, rates: tuple[float, ...], epochs: int, advance: Advance) -> float:
-    """The rate with the lowest validation loss in short trials on the largest part; kept in `study.json`."""
-    rate = rates[0]
-    tried: list[dict[str, float | None]] = []
-    if len(rates) > 1:
-        data = study.of_part(part, study.repeats("scratch")[0])
-        train, validation = data.rows("train"), data.rows("validation")
-        for one in rates:
-            settings = ScratchSettings(epochs, (one,), epochs, seed=study.options["seed"])
-            result = train_scratch(
-                study.scratch_base, data.images, data.labels, len(data.classes), settings,
-                rows=train, validation=validation, head=_head(study.options["seed"]),
-                progress=lambda images: advance(images * part.images / len(train)),
-            )  # fmt: skip
-            rows = [row for row in result.done.history if row["epoch"]]
-            sound = all(row["loss"] is not None and row["val_loss"] is not None for row in rows)
-            tried.append({"rate": one, "loss": min(row["val_loss"] for row in rows) if sound else None})
-        losses = [np.inf if one["loss"] is None else one["loss"] for one in tried]
-        rate = rates[int(np.argmin(losses))]
-    size = study.scratch_base.height
-    study.folder.write_facts(
-        scratch={"rate": rate, "tried": tried, "trial_epochs": epochs, "size": size, "images": part.images}
-    )
-    return rate
-
-
-def _scratch_run(
-    study: ProportionsStudy, part: Part, repeat: int, rate: float, epochs: int, advance: Advance
-) -> ProportionRun:
-    started = time.perf_counter()
-    data, base = study.of_part(part, repeat), study.scratch_base
-    whole = np.concatenate([data.rows("train"), data.rows("validation")])
-    kept = study.folder.path / f"unfinished-{part.images}-{repeat}.safetensors"
-    done = train_scratch(
-        base, data.images, data.labels, len(data.classes),
-        ScratchSettings(epochs, (rate,), epochs, seed=repeat),
-        rows=whole, validation=None, head=_head(repeat), kept=kept, progress=advance,
+    return measured_run(
+        "transfer", part, repeat, answers.argmax(axis=1) == data.labels[data.rows("test")],
+        setting=final.settings[0].label, epochs=int(trained.best_epoch[chosen]), seconds=time.perf_counter() - started,
     )  # fmt: skip
-    pixels = ImagePixels(data.images, (base.height, base.width), Augmentation())
-    answers = top_probabilities(done.top, pixels, data.rows("test"))
-    forget(kept)
-    return _run("scratch", part, repeat, data, answers, done.settings.label, epochs, started)
-
-
-def _head(seed: int) -> HeadSettings:
-    """A linear head."""
-    return HeadSettings(_HEAD_RATE, seed=seed)
-
-
-def _run(
-    way: Way,
-    part: Part,
-    repeat: int,
-    data: RunData,
-    answers: npt.NDArray[np.float32],
-    setting: str,
-    epochs: int,
-    started: float,
-) -> ProportionRun:
-    right = answers.argmax(axis=1) == data.labels[data.rows("test")]
-    digits = np.packbits(right).tobytes().hex()
-    seconds = round(time.perf_counter() - started, 3)
-    return ProportionRun(way, part.fraction, part.images, repeat, digits, setting, epochs, seconds)

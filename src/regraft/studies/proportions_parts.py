@@ -1,8 +1,12 @@
-"""The parts of the training images that the proportions study learns from: nested, stratified, groups kept together."""
+"""The parts of the training images that the proportions study learns from: nested and stratified.
+
+A part may divide a group of images; between the images of a part that train and those that validate none is divided.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +18,7 @@ from regraft.studies.digit_tasks import nested_part
 Rows = npt.NDArray[np.int64]
 
 VALIDATION = 0.2
-"""Of the images of a part, those that choose setting and epoch."""
+"""About so many of the images of a part choose setting and epoch."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ def parts_of(
 
     Args:
         labels: (N,) of all training images.
-        groups: (N,), images of one group stay together.
+        groups: (N,), images of one group train or validate together.
         fractions: rising.
         seeds: of the repetitions.
         classes: how many there are.
@@ -66,8 +70,9 @@ def _problem(labels: Rows, groups: Sequence[str], count: int, seeds: Sequence[in
 def divided(labels: Rows, groups: Sequence[str], count: int, seed: int) -> tuple[Rows, Rows]:
     """The images of a part to train on and to validate on: positions in `labels`.
 
-    The part is `nested_part`. Of each class of it, whole groups in random order validate until they are a fifth, at
-    least one image, of the class; a group of several classes goes with the first of them.
+    The part is `nested_part`, which knows nothing of groups. Of each class of it, all images of a group together, the
+    groups in random order, validate until they are a fifth, at least one image, of the class; a group of several
+    classes goes with the first of them.
 
     Args:
         labels: (N,) of all training images.
@@ -80,12 +85,13 @@ def divided(labels: Rows, groups: Sequence[str], count: int, seed: int) -> tuple
     held: dict[str, bool] = {}
     for label in np.unique(labels[part]):
         rows = part[labels[part] == label]
+        sizes = Counter(groups[row] for row in rows)
         wanted = max(1, math.floor(VALIDATION * len(rows) + 0.5))
         taken = sum(held.get(groups[row], False) for row in rows)
         for row in random.permutation(rows).tolist():
             if groups[row] not in held:
                 held[groups[row]] = taken < wanted
-                taken += sum(groups[other] == groups[row] for other in rows) if taken < wanted else 0
+                taken += sizes[groups[row]] if taken < wanted else 0
     validates = np.array([held[groups[row]] for row in part], bool)
     return part[~validates], part[validates]
 

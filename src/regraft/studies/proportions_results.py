@@ -19,7 +19,8 @@ from regraft.evaluation.learning_curves import (
     mean_accuracy,
 )
 from regraft.studies.folder import StudyFolder
-from regraft.studies.proportions_study import ProportionRun, Way, read_runs
+from regraft.studies.proportions_runs import ProportionRun, Way, read_runs
+from regraft.transfer.verdict import ALPHA
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,7 @@ class Curve:
         right: bool (R, P, M), whether each test image was answered rightly, in the repetitions that are whole.
         repeats: their seeds.
         epochs: (P,), the least and the most epochs of the trainings.
-        seconds: of all trainings.
+        seconds: of all its trainings.
     """
 
     images: tuple[int, ...]
@@ -67,8 +68,13 @@ class Comparison:
 
     @property
     def verdict(self) -> int:
-        """1 where transfer was found better, -1 where it was found worse, 0 where no difference was found."""
-        return 0 if self.p >= 0.05 or not self.test.difference else 1 if self.test.difference > 0 else -1
+        """1 where transfer was found better, -1 where it was found worse, 0 where no difference was found.
+
+        As in `transfer_verdict`, the test must say so at 95 %, and the interval must leave out 0.
+        """
+        if self.p >= ALPHA or self.test.low <= 0 <= self.test.high:
+            return 0
+        return 1 if self.test.low > 0 else -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +84,12 @@ class ProportionResults:
     Attributes:
         facts, settings: `study.json` and `study.toml`.
         transfer: heads on frozen features.
-        scratch: the same network from random weights; None where it was left out.
+        scratch: the same network from random weights; None where there is no such training that can be used.
         comparisons: of the two, for the numbers of images that both have.
         ahead: what more images would bring with transfer.
         ahead_scratch: what they would bring from random weights.
+        diverged: the numbers of images, rising, with which a training from random weights diverged: left out of
+            `scratch`.
     """
 
     facts: dict[str, Any]
@@ -91,17 +99,23 @@ class ProportionResults:
     comparisons: tuple[Comparison, ...]
     ahead: Extrapolation
     ahead_scratch: Extrapolation | None = None
+    diverged: tuple[int, ...] = ()
 
     @property
     def most(self) -> int:
-        """All training images."""
+        """The images of the largest part."""
         return self.transfer.images[-1]
 
     @property
-    def meeting(self) -> float | None:
-        """The images beyond all training images at which the laws of both ways give one accuracy; None for none.
+    def is_whole(self) -> bool:
+        """Whether the largest part is all training images."""
+        return self.most == int(self.facts["training"])
 
-        Where the two are in another order than with all training images.
+    @property
+    def meeting(self) -> float | None:
+        """The images beyond the largest part at which the laws of both ways give one accuracy; None for none.
+
+        Where the two are in another order than with that part.
         """
         band, other = self.ahead.band, self.ahead_scratch.band if self.ahead_scratch else ()
         beyond = [point for point in band if point.images >= self.most]
@@ -111,6 +125,12 @@ class ProportionResults:
         lead = [point.accuracy - float(np.interp(np.log(point.images), np.log(images), accuracies)) for point in beyond]
         crossed = (point.images for point, size in zip(beyond, lead, strict=True) if size * lead[0] < 0)
         return next(crossed, None)
+
+    @property
+    def rates_diverged(self) -> bool:
+        """Whether learning rates were tried for the training from random weights, and all diverged."""
+        tried = self.facts.get("scratch", {}).get("tried", [])
+        return bool(tried) and all(one["loss"] is None for one in tried)
 
     @property
     def quick(self) -> bool:
@@ -131,20 +151,26 @@ def gather_results(folder: StudyFolder) -> ProportionResults:
     ahead = extrapolate(transfer.images, transfer.right, seed=settings["seed"])
     compared = () if scratch is None else compare(transfer, scratch)
     without = None if scratch is None else extrapolate(scratch.images, scratch.right, seed=settings["seed"])
-    return ProportionResults(facts, settings, transfer, scratch, compared, ahead, without)
+    diverged = tuple(sorted({run.images for run in runs if run.diverged}))
+    return ProportionResults(facts, settings, transfer, scratch, compared, ahead, without, diverged)
 
 
 def curve_of(runs: Sequence[ProportionRun], way: Way, test_images: int) -> Curve | None:
-    """The curve of a way of training; None where there is no training of that way."""
-    found = {(run.images, run.repeat): run for run in runs if run.way == way}
-    if not found:
-        return None
+    """The curve of a way of training, without the numbers of images with which one diverged.
+
+    Returns:
+        None where there is no training of that way, or none that can be used.
+    """
+    lost = {run.images for run in runs if run.way == way and run.diverged}
+    found = {(run.images, run.repeat): run for run in runs if run.way == way and run.images not in lost}
     images = tuple(sorted({count for count, _ in found}))
     repeats = tuple(
         repeat
         for repeat in sorted({repeat for _, repeat in found})
         if all((count, repeat) in found for count in images)
     )
+    if not repeats or not images:
+        return None
     right = np.array(
         [[found[count, repeat].answers(test_images) for count in images] for repeat in repeats], bool
     )  # fmt: skip

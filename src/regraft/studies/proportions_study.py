@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from regraft._files import write_text
 from regraft._keras_backend import choose_keras_backend
 from regraft.backbones.base import Base, open_base
 from regraft.errors import InputError, RegraftError
@@ -25,12 +23,11 @@ from regraft.runs.data import RunData, draw_splits, find_base, find_images, load
 from regraft.runs.environment import describe_environment
 from regraft.studies.folder import StudyFolder, absolute_images, open_study_folder
 from regraft.studies.proportions_parts import Part, divided, parts_of
+from regraft.studies.proportions_runs import ProportionRun, Way, read_runs, write_runs
 from regraft.training.settings import DEFAULT_EPOCHS
 
 KIND = "proportions"
 FRACTIONS = (0.05, 0.1, 0.25, 0.5, 1.0)
-Way = Literal["transfer", "scratch"]
-WAYS: tuple[Way, ...] = ("transfer", "scratch")
 QUICK_SIZE = 96
 """Pixels of the images for the training from scratch in a quick study."""
 QUICK_PARTS = 2
@@ -42,35 +39,6 @@ _NUMBERS = {  # of a whole study and of a quick one
     "epochs": (DEFAULT_EPOCHS, DEFAULT_EPOCHS),
     "scratch_epochs": (20, 4),
 }
-
-
-@dataclass(frozen=True)
-class ProportionRun:
-    """One training, measured.
-
-    Attributes:
-        way: `transfer`: a head on frozen features; `scratch`: the same network from random weights.
-        fraction: of the training images.
-        images: how many these are.
-        repeat: the seed of the draw of the images, the weights and the batches.
-        right: of each test image whether its answer was right, eight of them a byte, in hexadecimal digits.
-        setting: what it was trained with, for people.
-        epochs: it was trained for.
-        seconds: it took, choice of the setting included.
-    """
-
-    way: Way
-    fraction: float
-    images: int
-    repeat: int
-    right: str
-    setting: str
-    epochs: int
-    seconds: float
-
-    def answers(self, images: int) -> npt.NDArray[np.bool_]:
-        """Whether the answer was right, for each of so many test images."""
-        return np.unpackbits(np.frombuffer(bytes.fromhex(self.right), np.uint8), count=images).astype(bool)
 
 
 class ProportionsStudy:
@@ -85,15 +53,15 @@ class ProportionsStudy:
         seed: of the test images; the repetitions take it and the numbers after it.
         seeds: repetitions with transfer.
         epochs: of the heads on cached features.
-        scratch_epochs: of the training from random weights on all training images; 0 leaves it out. Parts of them get
+        scratch_epochs: of the training from random weights on the largest part; 0 leaves it out. Smaller ones get
             more (`proportions_parts.epochs_of`).
         scratch_seeds: repetitions from random weights.
         fractions: of the training images, above 0 and at most 1.
         quick: few repetitions; from random weights few epochs, on small images, with the largest parts alone.
 
     Raises:
-        InputError: options, images or a network that cannot be used; images that are not those of the study that is
-            gone on with.
+        InputError: options, images or a network that cannot be used; images or a network that are not those of
+            the study that is gone on with.
     """
 
     def __init__(
@@ -123,7 +91,7 @@ class ProportionsStudy:
             self.options = {
                 "images": absolute_images(images),
                 **({} if path is None else {"path": str(path.absolute())}),
-                **({} if backbone is None else {"backbone": str(backbone)}),
+                **({} if backbone is None else {"backbone": _absolute_backbone(str(backbone))}),
                 "seed": seed,
                 **{name: numbers[quick] for name, numbers in _NUMBERS.items()},
                 **{name: value for name, value in given.items() if value is not None},
@@ -140,10 +108,23 @@ class ProportionsStudy:
             self.folder = open_study_folder(output, KIND)
             self.folder.write_settings(tomli_w.dumps({"kind": KIND, **self.options}))
         facts = self.folder.facts()
+        if facts.get("base_identity", self.base.identity) != self.base.identity:
+            raise InputError(
+                "The network is not the one that the study began with.",
+                expected="the same backbone with the same weights",
+                received=f"{self.base.spelling}, which computes other features now",
+                hint="put back the model or the weight file that it began with, or begin a new study",
+            )
         self.seconds: dict[str, float] = dict(facts.get("seconds", {}))
         # Of the first start: a study that was resumed is repeated by the command that began it.
         environment = facts.get("environment") or describe_environment()
-        self.folder.write_facts(kind=KIND, environment=environment, complete=False, resumed=resume is not None)
+        self.folder.write_facts(
+            kind=KIND,
+            environment=environment,
+            complete=False,
+            resumed=resume is not None,
+            base_identity=self.base.identity,
+        )
         self.runs: list[ProportionRun] = read_runs(self.folder)
 
     @contextmanager
@@ -260,29 +241,16 @@ class ProportionsStudy:
     def record(self, run: ProportionRun) -> None:
         """Keeps a training: a study that is stopped goes on behind it."""
         self.runs.append(run)
-        write_text(_runs_file(self.folder), "".join(json.dumps(asdict(one)) + "\n" for one in self.runs))
+        write_runs(self.folder, self.runs)
 
 
-def read_runs(folder: StudyFolder) -> list[ProportionRun]:
-    """The trainings that a study has done, in the order they were.
-
-    Raises:
-        InputError: their file is damaged.
-    """
-    file = _runs_file(folder)
-    if not file.is_file():
-        return []
-    try:
-        runs = [ProportionRun(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
-        for run in runs:
-            bytes.fromhex(run.right)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{file} is damaged.", received=str(error), hint="begin the study anew") from error
-    return runs
-
-
-def _runs_file(folder: StudyFolder) -> Path:
-    return folder.path / "runs.jsonl"
+def _absolute_backbone(name: str) -> str:
+    """The path of a saved model or of a run in full, so that the study goes on from every folder; else the name."""
+    path = Path(name).expanduser()
+    with suppress(OSError):  # a text too long for a path is a name
+        if (path / "model.keras").is_file() or (path.suffix == ".keras" and path.is_file()):
+            return str(path.absolute())
+    return name
 
 
 def _checked_fractions(fractions: Sequence[float]) -> list[float]:
