@@ -55,8 +55,8 @@ def data_blocks(found: ProportionResults) -> tuple[Block, ...]:
     return (
         Paragraph(
             f"The data set, {named(collection['name'])}, holds {count(collection['images'], 'image')} of "
-            f"{number(len(collection['classes']))} classes ([[images]]).{skipped} {held_out_words(found)} The test images "
-            "are the same in every training and took part in no choice."
+            f"{number(len(collection['classes']))} classes ([[images]]).{skipped} {held_out_words(found)} The test "
+            "images are the same in every training and took part in no choice."
         ),
         Table(
             "images",
