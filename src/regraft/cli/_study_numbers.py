@@ -9,6 +9,7 @@ from regraft.cli._output import percent
 if TYPE_CHECKING:
     from regraft.studies.digits_study import DigitRun
     from regraft.studies.folder import StudyFolder
+    from regraft.studies.proportions_results import ProportionResults
 
 
 def digit_accuracies(folder: StudyFolder) -> list[dict[str, Any]]:
@@ -54,7 +55,10 @@ def proportion_accuracies(folder: StudyFolder) -> list[dict[str, Any]]:
     """Of every number of images: the mean test accuracy of each way of training, with its 95 % interval."""
     from regraft.studies.proportions_results import gather_results
 
-    found = gather_results(folder)
+    return _rows_of(gather_results(folder))
+
+
+def _rows_of(found: ProportionResults) -> list[dict[str, Any]]:
     curves = {"transfer": found.transfer} | ({} if found.scratch is None else {"scratch": found.scratch})
     return [
         {"way": way, "images": images, "accuracy": mean.mean, "accuracy_interval": [mean.low, mean.high]}
@@ -76,13 +80,14 @@ def proportion_lines(folder: StudyFolder) -> list[str]:
     from regraft.reports.proportions_words import more_images
     from regraft.studies.proportions_results import gather_results
 
-    rows = proportion_accuracies(folder)
+    found = gather_results(folder)
+    rows = _rows_of(found)
     lines = [_row("Training images", ["accuracy", "95 % interval"], 17)]
     for row in rows:
         low, high = map(percent, row["accuracy_interval"])
         way = {"transfer": "", "scratch": ", from scratch"}.get(row["way"], ", expected")
         lines.append(_row(f"{row['images']:,}{way}", [percent(row["accuracy"]), f"{low} to {high}"], 17))
-    return [*lines, "", more_images(gather_results(folder))]
+    return [*lines, "", more_images(found)]
 
 
 _WAYS = {"scratch": "from scratch", "fixed": "convolutions fixed", "throughout": "trained throughout"}

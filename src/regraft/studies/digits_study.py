@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from regraft._files import write_text
 from regraft._keras_backend import check_keras_backend
 from regraft.errors import InputError
 from regraft.images.labelled import ImageCollection
 from regraft.images.opening import open_images
 from regraft.runs.environment import describe_environment
+from regraft.studies._runs_file import read_lines, write_lines
 from regraft.studies.digit_networks import Effort
 from regraft.studies.digit_tasks import DigitTask, digit_tasks, whole_batches
 from regraft.studies.folder import StudyFolder, absolute_images, open_study_folder
@@ -195,7 +194,7 @@ class DigitsStudy:
         """Keeps a run, and the time: a study that is stopped goes on behind it."""
         self.folder.write_facts(seconds=self.spent())
         self.runs.append(run)
-        write_text(_runs_file(self.folder), "".join(json.dumps(asdict(run)) + "\n" for run in self.runs))
+        write_lines(self.folder.path, self.runs)
 
     def spent(self) -> dict[str, float]:
         """Seconds so far, of earlier sessions too."""
@@ -213,15 +212,4 @@ def read_runs(folder: StudyFolder) -> list[DigitRun]:
     Raises:
         InputError: their file is damaged.
     """
-    file = _runs_file(folder)
-    if not file.is_file():
-        return []
-    try:
-        rows: list[dict[str, Any]] = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-        return [DigitRun(**{**row, "accuracies": tuple(row["accuracies"])}) for row in rows]
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{file} is damaged.", received=str(error), hint="begin the study anew") from error
-
-
-def _runs_file(folder: StudyFolder) -> Path:
-    return folder.path / "runs.jsonl"
+    return read_lines(folder.path, lambda row: DigitRun(**{**row, "accuracies": tuple(row["accuracies"])}))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from regraft._files import write_text
-from regraft.errors import InputError
+from regraft.studies._runs_file import read_lines, write_lines
 from regraft.studies.folder import StudyFolder
 from regraft.studies.proportions_parts import Part
 
@@ -70,22 +67,15 @@ def read_runs(folder: StudyFolder) -> list[ProportionRun]:
     Raises:
         InputError: their file is damaged.
     """
-    file = _runs_file(folder)
-    if not file.is_file():
-        return []
-    try:
-        runs = [ProportionRun(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
-        for run in runs:
-            bytes.fromhex(run.right)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{file} is damaged.", received=str(error), hint="begin the study anew") from error
-    return runs
+    return read_lines(folder.path, _run_of)
 
 
 def write_runs(folder: StudyFolder, runs: Sequence[ProportionRun]) -> None:
     """Writes all of them, whole or not at all."""
-    write_text(_runs_file(folder), "".join(json.dumps(asdict(run)) + "\n" for run in runs))
+    write_lines(folder.path, runs)
 
 
-def _runs_file(folder: StudyFolder) -> Path:
-    return folder.path / "runs.jsonl"
+def _run_of(row: dict[str, Any]) -> ProportionRun:
+    run = ProportionRun(**row)
+    bytes.fromhex(run.right)
+    return run
