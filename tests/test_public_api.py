@@ -12,6 +12,7 @@ PUBLIC = [
     "RegraftError",
     "RunFolder",
     "StudyFolder",
+    "classify",
     "compare",
     "cut",
     "evaluate",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from regraft.search_api import search
     from regraft.studies.folder import StudyFolder
     from regraft.study_api import study
+    from regraft.transfer_api import classify
 
 __version__ = "0.1.0"
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "RegraftError",
     "RunFolder",
     "StudyFolder",
+    "classify",
     "compare",
     "cut",
     "evaluate",
@@ -40,6 +42,7 @@ _HOMES = {
     "RegraftError": "regraft.errors",
     "RunFolder": "regraft.runs.folder",
     "StudyFolder": "regraft.studies.folder",
+    "classify": "regraft.transfer_api",
     "compare": "regraft.api",
     "cut": "regraft.backbones.cuts",
     "evaluate": "regraft.api",

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from regraft._files import atomic_folder, cache_folder, explained_disk_errors
 from regraft.backbones._topology import INPUT
 from regraft.backbones.base import Base
+from regraft.backbones.classifier import Classifier
 from regraft.backbones.names import BackboneName
 from regraft.backbones.preprocessing import INSIDE, Preprocessing
 from regraft.errors import InputError, RegraftError
@@ -54,14 +56,9 @@ def base_graph(base: Base) -> Path:
     Raises:
         InputError: the weights do not fit the network, or it cannot be cut there.
     """
-    folder = _folder(base.identity)
-    with explained_disk_errors(folder):
-        if graph := cached_graph(base.identity):
-            return graph
-        if folder.is_dir() and not (folder / "base.xml").is_file():  # somebody took the graph out of it
-            shutil.rmtree(folder)
-    with atomic_folder(folder) as temporary:
-        target = temporary / "base.xml"
+    base.refuse_several("They have a graph each")
+
+    def export(target: Path) -> None:
         export_graph(
             base.network,
             base.weights.path,
@@ -70,8 +67,41 @@ def base_graph(base: Base) -> Path:
             spelling=base.spelling,
             layer=base.cut if base.ends_at_layer else None,
             pooling=base.pooling,
+            input_size=(base.height, base.width) if base.resized_to else None,
         )
-        (temporary / "base.json").write_text(json.dumps({"backbone": base.spelling, **base.description()}, indent=2))
+
+    return _kept(base.identity, {"backbone": base.spelling, **base.description()}, export)
+
+
+def classifier_graph(classifier: Classifier) -> Path:
+    """Gives the OpenVINO file of a network with its own head, building it at the first call, like `base_graph`.
+
+    The graph takes uint8 RGB pixels (1, size, size, 3), has the preprocessing inside, and gives float32 (1, 1000):
+    the probabilities of ImageNet's classes.
+
+    Raises:
+        InputError: the weights do not fit the network.
+    """
+    name = classifier.network
+
+    def export(target: Path) -> None:
+        weights = classifier.weights.path
+        export_graph(name, weights, name.card.preprocessing, target, spelling=str(name), include_top=True)
+
+    return _kept(classifier.identity, {"backbone": str(name), **classifier.description()}, export)
+
+
+def _kept(identity: str, about: dict[str, Any], export: Callable[[Path], None]) -> Path:
+    """The graph of that identity from the cache, made by `export` where it is not there."""
+    folder = _folder(identity)
+    with explained_disk_errors(folder):
+        if graph := cached_graph(identity):
+            return graph
+        if folder.is_dir() and not (folder / "base.xml").is_file():  # somebody took the graph out of it
+            shutil.rmtree(folder)
+    with atomic_folder(folder) as temporary:
+        export(temporary / "base.xml")
+        (temporary / "base.json").write_text(json.dumps(about, indent=2))
     return folder / "base.xml"
 
 
@@ -84,6 +114,8 @@ def export_graph(
     spelling: str = "",
     layer: str | None = None,
     pooling: str = "average",
+    input_size: tuple[int, int] | None = None,
+    include_top: bool = False,
 ) -> None:
     """Writes the OpenVINO file of a network of the catalogue (without weights: random ones) or of a saved model.
 
@@ -95,6 +127,8 @@ def export_graph(
         spelling: how messages call it.
         layer: whose output the graph is to give; None for features.
         pooling: how the features are pooled.
+        input_size: height and width of what the graph takes, where it is to resize it to the network's own.
+        include_top: a network of the catalogue with its own head: the probabilities of ImageNet's classes.
 
     Raises:
         InputError: the weights do not fit the network, or it cannot be cut there.
@@ -113,6 +147,8 @@ def export_graph(
         "spelling": spelling,
         "layer": layer,
         "pooling": pooling,
+        "input_size": input_size,
+        "include_top": include_top,
         "target": str(target),
     }
     done = subprocess.run(
@@ -149,7 +185,13 @@ def _base_model(request: dict[str, Any]) -> Any:
             pixels = keras.Input((name.size, name.size, 3))
             return keras.Model(pixels, keras.ops.cast(pixels, "float32"))
         weights = Path(request["weights"]) if request["weights"] else None
-        whole = build_network(name, weights=weights, data_format=request["data_format"], pooling=pooling)
+        whole = build_network(
+            name,
+            weights=weights,
+            include_top=request["include_top"],
+            data_format=request["data_format"],
+            pooling=pooling,
+        )
     else:
         with image_data_format("channels_last"):
             whole = load_saved_model(Path(request["weights"]))
@@ -162,7 +204,7 @@ def _write_graph(request: dict[str, Any]) -> None:
     """Runs in the process of its own: exports the base and puts the preprocessing in front of it."""
     model = _base_model(request)
     import openvino
-    from openvino.preprocess import ColorFormat, PrePostProcessor
+    from openvino.preprocess import ColorFormat, PrePostProcessor, ResizeAlgorithm
 
     target = Path(request["target"])
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
@@ -177,6 +219,9 @@ def _write_graph(request: dict[str, Any]) -> None:
         colour = ColorFormat.RGB
         image.tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC")).set_color_format(colour)
         image.model().set_layout(openvino.Layout("NCHW" if channels_first else "NHWC"))
+        if request["input_size"] is not None:
+            image.tensor().set_spatial_static_shape(*request["input_size"])
+            image.preprocess().convert_element_type(openvino.Type.f32).resize(ResizeAlgorithm.RESIZE_LINEAR)
         preprocessing = request["preprocessing"]
         if preprocessing["channels"] == "BGR":
             image.preprocess().convert_color(ColorFormat.BGR)

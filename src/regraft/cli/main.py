@@ -7,7 +7,20 @@ import sys
 
 import typer
 
-from regraft.cli import backbones, cache, compare, demo, evaluate, finetune, predict, report, search, study, train
+from regraft.cli import (
+    backbones,
+    cache,
+    classify,
+    compare,
+    demo,
+    evaluate,
+    finetune,
+    predict,
+    report,
+    search,
+    study,
+    train,
+)
 from regraft.cli._output import READER_GONE, drop_stdout, note, unwritable_stdout
 from regraft.errors import RegraftError
 
@@ -28,6 +41,7 @@ app.command("study")(study.study)
 app.command("search")(search.search)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
+app.command("classify")(classify.classify)
 app.command("backbones")(backbones.backbones)
 app.command("cache")(cache.cache)
 app.command("demo")(demo.demo)
