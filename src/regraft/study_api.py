@@ -57,6 +57,13 @@ def _proportions() -> tuple[Callable[..., Any], Callable[..., Any]]:
     return ProportionsStudy, run_all
 
 
+def _mobilenet() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    from regraft.studies.mobilenet import run_all
+    from regraft.studies.mobilenet_study import MobileNetStudy
+
+    return MobileNetStudy, run_all
+
+
 def _same(*names: str) -> dict[str, str]:
     return {name: name for name in names}
 
@@ -75,6 +82,7 @@ OWN_STUDIES = {
     "proportions": _Own(
         _same("backbone", "seed", "seeds", "epochs", "fractions", "quick") | _SCRATCH, _proportions, "tell"
     ),
+    "mobilenet": _Own(_same("backbone", "seed", "dogs", "quick") | _SCRATCH, _mobilenet, "tell"),
 }
 """By name; a study folder calls its kind by the first of those that are the same."""
 
@@ -96,23 +104,25 @@ def study(
     quick: bool = False,
     export_mat: bool = False,
     fractions: Sequence[float] | None = None,
+    dogs: str | Path | None = None,
     tell: Callable[[str], object] | None = None,
 ) -> StudyFolder:
     """Runs a study and writes its report as a page and as a PDF.
 
     Args:
-        what: `flowers`, `cats-and-dogs`, `digits`, `mnist`, `proportions`, or a TOML file that declares a grid of
-            settings.
+        what: `flowers`, `cats-and-dogs`, `digits`, `mnist`, `proportions`, `mobilenet`, or a TOML file that
+            declares a grid of settings.
         images: a folder of class folders, a manifest, arrays, or a named set, in place of the study's own;
             `proportions` has none of its own.
         path: a local copy of a named set.
         output: the study folder; the next free name under `studies/` where None.
         backbone, seed, seeds, folds, epochs: in place of the study's own, for the studies that have them.
         standard_epochs: epochs of what is trained through Keras for comparison: in `flowers` the standard way, in
-            `cats-and-dogs` and `proportions` the training from scratch.
+            `cats-and-dogs`, `proportions` and `mobilenet` the training from scratch.
         quick: less is trained; the report says so.
         export_mat: of `digits` and `mnist`: writes the images for MATLAB first, as `digits.mat`.
         fractions: of the training images, of `proportions`, above 0 and at most 1.
+        dogs: a folder of photographs of dogs, of `mobilenet`.
         tell: told what is worth knowing before long work begins.
 
     Returns:
@@ -125,7 +135,7 @@ def study(
     given = {
         "backbone": backbone, "seed": seed, "seeds": seeds, "folds": folds, "epochs": epochs,
         "standard_epochs": standard_epochs, "quick": quick or None, "export_mat": export_mat or None,
-        "fractions": fractions,
+        "fractions": fractions, "dogs": dogs,
     }  # fmt: skip
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if str(what) in OWN_STUDIES:

@@ -90,6 +90,40 @@ def proportion_lines(folder: StudyFolder) -> list[str]:
     return [*lines, "", more_images(found)]
 
 
+def mobilenet_accuracies(folder: StudyFolder) -> list[dict[str, Any]]:
+    """Of every stage of a MobileNet study: the test accuracy with its 95 % interval, and the seconds it took."""
+    from regraft.reports.mobilenet_found import gather_mobilenet
+
+    found = gather_mobilenet(folder)
+    stages = [(str(one.stage), one.metrics["test"], one.seconds) for one in found.stages]
+    if found.dogs is not None:
+        stages.append(("dogs against flowers", found.dogs["test"], found.dogs["seconds"]["training"]))
+    return [
+        {
+            "stage": stage,
+            "images": test["images"],
+            "accuracy": test["accuracy"],
+            "accuracy_interval": test["accuracy_interval"],
+            "seconds": round(seconds, 3),
+        }
+        for stage, test, seconds in stages
+    ]
+
+
+def mobilenet_lines(folder: StudyFolder) -> list[str]:
+    """A table of them, and whether fine-tuning came to overfit."""
+    from regraft.reports.mobilenet_found import STAGE_NAMES, gather_mobilenet
+    from regraft.reports.mobilenet_words import overfitting_words
+
+    names = {str(stage): name for stage, name in STAGE_NAMES.items()}
+    lines = [_row("Test", ["accuracy", "95 % interval", "seconds"], 17)]
+    for row in mobilenet_accuracies(folder):
+        low, high = map(percent, row["accuracy_interval"])
+        cells = [percent(row["accuracy"]), f"{low} to {high}", f"{row['seconds']:.1f}"]
+        lines.append(_row(names.get(row["stage"], row["stage"]), cells, 17))
+    return [*lines, "", overfitting_words(gather_mobilenet(folder))]
+
+
 _WAYS = {"scratch": "from scratch", "fixed": "convolutions fixed", "throughout": "trained throughout"}
 
 
@@ -101,6 +135,6 @@ def _row(name: str, cells: list[str], width: int = 10) -> str:
     return f"{name:<28}" + "".join(f"{cell:>{width}}" for cell in cells)
 
 
-LINES = {"digits": digit_lines, "proportions": proportion_lines}
-ACCURACIES = {"digits": digit_accuracies, "proportions": proportion_accuracies}
+LINES = {"digits": digit_lines, "proportions": proportion_lines, "mobilenet": mobilenet_lines}
+ACCURACIES = {"digits": digit_accuracies, "proportions": proportion_accuracies, "mobilenet": mobilenet_accuracies}
 """By the kind of the study."""

@@ -20,8 +20,8 @@ def study(
     what: Annotated[
         str | None,
         typer.Argument(
-            help="A study of regraft's own: flowers, cats-and-dogs, digits, mnist, proportions; or a TOML file that "
-            "declares one."
+            help="A study of regraft's own: flowers, cats-and-dogs, digits, mnist, proportions, mobilenet; or a TOML "
+            "file that declares one."
         ),
     ] = None,
     of: Annotated[
@@ -42,8 +42,8 @@ def study(
     standard_epochs: Annotated[
         int | None,
         typer.Option(
-            help="flowers: epochs of the training through Keras; cats-and-dogs, proportions: of that from scratch; "
-            "0 leaves it out."
+            help="flowers: epochs of the training through Keras; cats-and-dogs, proportions, mobilenet: of that from "
+            "scratch; 0 leaves it out."
         ),
     ] = None,
     quick: Annotated[
@@ -55,6 +55,9 @@ def study(
     ] = False,
     fractions: Annotated[
         str | None, typer.Option(help="proportions: of the training images (0.05,0.1,0.25,0.5,1).")
+    ] = None,
+    dogs: Annotated[
+        Path | None, typer.Option(help="mobilenet: a folder of photographs of dogs, for dogs against flowers.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
@@ -77,6 +80,7 @@ def study(
         "quick": quick or None,
         "export_mat": export_mat or None,
         "fractions": None if fractions is None else _numbers(fractions),
+        "dogs": dogs,
     }
     options = {name: value for name, value in given.items() if value is not None}
     if resume is not None:

@@ -12,6 +12,7 @@ from regraft.reports.document import Document, Figure
 from regraft.reports.flower_document import flower_document
 from regraft.reports.grid_document import grid_document
 from regraft.reports.html import document_html
+from regraft.reports.mobilenet_document import mobilenet_document
 from regraft.reports.pdf import document_pdf
 from regraft.reports.proportions_document import proportions_document
 from regraft.studies.folder import StudyFolder
@@ -20,6 +21,7 @@ _KINDS = {
     "flowers": flower_document,
     "cats-and-dogs": cats_document,
     "digits": digits_document,
+    "mobilenet": mobilenet_document,
     "proportions": proportions_document,
     "grid": grid_document,
 }
