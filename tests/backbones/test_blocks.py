@@ -18,6 +18,7 @@ QUICK = (
     ("MobileNetV2-0.35@32", 18, ["stem", "expanded_conv", "block_16"], "block_15_add"),
     ("MobileNetV3Small@32", 12, ["stem", "expanded_conv", "expanded_conv_10"], "expanded_conv_9_add"),
     ("EfficientNetV2B0@32", 22, ["stem", "block1a", "block6h"], "block6g_add"),
+    ("AlexNet@63", 5, ["conv1", "conv5"], "conv4_relu"),
     ("Xception@71", 14, ["block1", "block2", "block14"], "add_11"),
 )
 SLOW = (

@@ -15,10 +15,11 @@ from regraft.backbones.catalogue import CATALOGUE, DEFAULT_BACKBONE, get_card
 from regraft.errors import InputError
 
 # A network of many layers takes a second or two: the default run builds small ones, `-m slow` all the others.
-QUICK = ("EfficientNetLite0", "VGG16", "MobileNet", "MobileNetV2", "MobileNetV3Small", "EfficientNetB0", "NASNetMobile")
+QUICK = ("EfficientNetLite0", "AlexNet", "VGG16", "MobileNet", "MobileNetV2", "MobileNetV3Small", "EfficientNetB0")
+QUICK += ("NASNetMobile",)
 QUICK_FILES = ("VGG16", "VGG19", "ResNet50", "MobileNet", "MobileNetV2", "MobileNetV3Small", "ConvNeXtTiny")
 EVERY = tuple(name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CATALOGUE)
-KERAS = tuple(name for name, card in CATALOGUE.items() if card.module != "efficientnet_lite")
+KERAS = tuple(name for name, card in CATALOGUE.items() if card.module not in ("efficientnet_lite", "alexnet"))
 EVERY_OF_KERAS = tuple(name if name in QUICK_FILES else pytest.param(name, marks=pytest.mark.slow) for name in KERAS)
 
 
@@ -40,6 +41,13 @@ def build(name: str, **options: Any) -> Any:
                 size = options.get("input_shape", (CATALOGUE[name].size,))[0]
                 return build_efficientnet_lite(
                     name, size=size, include_top=options.get("include_top", True), data_format="channels_last"
+                )
+            if name == "AlexNet":
+                from regraft.backbones.alexnet import build_alexnet
+
+                size = options.get("input_shape", (CATALOGUE[name].size,))[0]
+                return build_alexnet(
+                    size=size, include_top=options.get("include_top", True), data_format="channels_last"
                 )
             return getattr(keras.applications, name)(**{"weights": None, **options})
     finally:
@@ -165,7 +173,7 @@ def test_channels_first_under_openvino() -> None:
 
 def test_order_starts_with_the_default() -> None:
     assert next(iter(CATALOGUE)) == DEFAULT_BACKBONE == "EfficientNetLite0"
-    assert list(CATALOGUE)[1:3] == ["EfficientNetLite1", "EfficientNetLite2"]
+    assert list(CATALOGUE)[1:4] == ["EfficientNetLite1", "EfficientNetLite2", "AlexNet"]
     assert [card.name for card in CATALOGUE.values()] == list(CATALOGUE)
     families = [card.family for card in CATALOGUE.values()]
     assert len(set(families)) == 1 + sum(first != second for first, second in itertools.pairwise(families))

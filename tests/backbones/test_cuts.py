@@ -23,6 +23,7 @@ QUICK = (
     ("EfficientNetLite0@32", "block7_add"),
     ("VGG16@32", "block3_conv2"),
     ("DenseNet121@32", "conv4_block9_concat"),
+    ("AlexNet@63", "conv3_relu"),
 )
 SLOW = (
     ("MobileNetV2-0.35@64", "block_6_depthwise_relu"),

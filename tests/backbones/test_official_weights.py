@@ -12,7 +12,7 @@ from regraft.backbones.official_weights import OfficialFile, official_weights
 NAMES = [
     BackboneName(card.name, alpha)
     for card in CATALOGUE.values()
-    if card.module != "efficientnet_lite"
+    if card.module not in ("efficientnet_lite", "alexnet")
     for alpha in card.alphas or (1.0,)
 ]
 QUICK = ("VGG16", "VGG19", "MobileNet", "MobileNet-0.25", "MobileNetV2-0.35", "MobileNetV3Small-0.75", "ResNet50")
@@ -68,3 +68,4 @@ def test_every_network_of_keras_has_a_file_of_its_own(include_top: bool) -> None
 
 def test_what_is_not_keras_has_none() -> None:
     assert official_weights(BackboneName("EfficientNetLite0"), include_top=False) is None
+    assert official_weights(BackboneName("AlexNet"), include_top=True) is None

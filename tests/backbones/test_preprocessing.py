@@ -15,7 +15,8 @@ from regraft.backbones.catalogue import CATALOGUE
 from regraft.backbones.preprocessing import CAFFE, INSIDE, LITE, SCALINGS, TF, TORCH, Preprocessing
 
 ALL = (TF, TORCH, CAFFE, INSIDE, LITE, *SCALINGS.values())
-KERAS_MODULES = {card.module: card.preprocessing for card in CATALOGUE.values() if card.module != "efficientnet_lite"}
+OURS = ("efficientnet_lite", "alexnet")
+KERAS_MODULES = {card.module: card.preprocessing for card in CATALOGUE.values() if card.module not in OURS}
 
 # Every level in every channel, in a different order in each, so that swapped channels show.
 EVERY_LEVEL = np.stack([np.random.default_rng(channel).permutation(256) for channel in range(3)], axis=-1).astype(

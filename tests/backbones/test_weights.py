@@ -13,7 +13,7 @@ from regraft.backbones import weights as module
 from regraft.backbones.efficientnet_lite import packaged_file, packaged_weights
 from regraft.backbones.names import BackboneName, parse_backbone
 from regraft.backbones.official_weights import OfficialFile, official_weights
-from regraft.backbones.weights import file_names, find_weights, local_weights, own_files, weights_folder
+from regraft.backbones.weights import can_be_fetched, file_names, find_weights, local_weights, own_files, weights_folder
 from regraft.errors import InputError
 
 MOBILENET = BackboneName("MobileNet", 0.75)
@@ -226,3 +226,8 @@ def test_own_files_are_those_regraft_can_get_again(tmp_path: Path, monkeypatch: 
     for name in ("mobilenet_7_5_224_tf_no_top.h5", "mobilenet_0.75_224_no_top.weights.h5"):
         (tmp_path / "weights" / name).touch()
     assert [path.name for path in own_files()] == ["mobilenet_7_5_224_tf_no_top.h5"]
+
+
+def test_what_can_be_had_without_a_file_of_the_users() -> None:
+    spellings = ("EfficientNetLite0", "MobileNet-0.75", "AlexNet")
+    assert [can_be_fetched(parse_backbone(spelling)) for spelling in spellings] == [True, True, False]

@@ -1,9 +1,32 @@
-"""The cards of Xception, VGG, ResNet, Inception, DenseNet and ConvNeXt."""
+"""The cards of AlexNet, Xception, VGG, ResNet, Inception, DenseNet and ConvNeXt."""
 
 from __future__ import annotations
 
 from regraft.backbones.cards import KERAS_LICENCE_SOURCE, KERAS_SOURCE, Card
 from regraft.backbones.preprocessing import CAFFE, INSIDE, TF, TORCH
+
+ALEXNET = Card(
+    name="AlexNet",
+    family="AlexNet",
+    module="alexnet",
+    size=224,
+    minimum_size=63,
+    preprocessing=TORCH,
+    parameters=61_100_840,
+    size_mb=233,
+    top1=56.5,
+    top5=79.1,
+    depth=8,
+    features=256,
+    licence="your file's",
+    weight_stem="alexnet",
+    channels_first=True,
+    blocks=r"conv\d",
+    source="parameters, size in MB, top-1 and top-5, which are those of torchvision's weights for this network: "
+    "https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.alexnet.html; depth: the layers with "
+    "parameters; there is no licence: no weights come with regraft or with Keras",
+    note="there are no weights to download: name a file with --weights; one tower (Krizhevsky 2014), not two (2012)",
+)
 
 XCEPTION = Card(
     name="Xception",

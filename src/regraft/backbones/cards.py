@@ -20,7 +20,7 @@ class Card:
     Attributes:
         name: as Keras spells it.
         family: networks of one design, for grouping in tables.
-        module: the module of `keras.applications` that builds it; `efficientnet_lite` is ours.
+        module: the module of `keras.applications` that builds it; `efficientnet_lite` and `alexnet` are ours.
         size: usual side of the square input, in pixels: what the ImageNet weights were evaluated at.
         minimum_size: smallest side it can be built for without its classifier, in pixels.
         preprocessing: from pixels to the network's input.

@@ -5,7 +5,16 @@ from __future__ import annotations
 import difflib
 
 from regraft.backbones._catalogue_efficientnet import EFFICIENTNET, EFFICIENTNET_LITE, EFFICIENTNET_V2
-from regraft.backbones._catalogue_large import CONVNEXT, DENSENET, INCEPTION, RESNET, RESNET_V2, VGG, XCEPTION
+from regraft.backbones._catalogue_large import (
+    ALEXNET,
+    CONVNEXT,
+    DENSENET,
+    INCEPTION,
+    RESNET,
+    RESNET_V2,
+    VGG,
+    XCEPTION,
+)
 from regraft.backbones._catalogue_mobile import MOBILENET, MOBILENET_V3, NASNET
 from regraft.backbones.cards import Card
 from regraft.errors import InputError
@@ -16,6 +25,7 @@ CATALOGUE: dict[str, Card] = {
     card.name: card
     for card in (
         *EFFICIENTNET_LITE,
+        ALEXNET,
         XCEPTION,
         *VGG,
         *RESNET,
@@ -30,7 +40,7 @@ CATALOGUE: dict[str, Card] = {
         *CONVNEXT,
     )
 }
-"""The cards by name: the default first, then those of `keras.applications`, families together."""
+"""The cards by name: the default first, then the others Keras lacks and those it has, families together."""
 
 
 def get_card(name: str) -> Card:

@@ -68,7 +68,7 @@ def find_weights(name: BackboneName, *, include_top: bool = False, file: Path | 
         return Weights(path, sha256_of_file(path), origin)
     official = official_weights(name, include_top=include_top)
     if official is None:
-        raise _not_found(name, include_top, "there is no official download")
+        raise _none_to_download(name, include_top)
     return _download(name, official, include_top)
 
 
@@ -82,6 +82,11 @@ def local_weights(name: BackboneName, *, include_top: bool = False) -> tuple[Pat
             if (folder / file_name).is_file():
                 return folder / file_name, origin
     return None
+
+
+def can_be_fetched(name: BackboneName) -> bool:
+    """Whether a backbone's weights can be had without a file of the user's: as a package, or as a download."""
+    return name.card_name in VARIANTS or official_weights(name, include_top=False) is not None
 
 
 def own_files() -> list[Path]:
@@ -116,6 +121,16 @@ def _download(name: BackboneName, official: OfficialFile, include_top: bool) -> 
         reason = error.received or error.problem
         raise _not_found(name, include_top, reason if cause else f"{error.problem} {reason}") from error
     return Weights(target, sha256_of_file(target), "download")
+
+
+def _none_to_download(name: BackboneName, include_top: bool) -> InputError:
+    names = " or ".join(file_names(name, include_top=include_top))
+    return InputError(
+        f"{name} has no weights that could be downloaded: neither regraft nor Keras has any.",
+        expected=f"--weights FILE, or a file {names} in {weights_folder()} (REGRAFT_WEIGHTS)",
+        hint="train it in Keras and save its weights, or convert those you have: docs/inside-networks.md shows both; "
+        "EfficientNetLite0, the default backbone, comes with its weights",
+    )
 
 
 def _not_found(name: BackboneName, include_top: bool, reason: str) -> InputError:

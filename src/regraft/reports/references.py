@@ -65,6 +65,11 @@ RECIPES = {
 
 # By the start of the backbone's name, a pattern; the first that fits counts.
 _PAPERS = {
+    "AlexNet": Reference(
+        "krizhevsky2014",
+        "A. Krizhevsky. One weird trick for parallelizing convolutional neural networks. 2014.",
+        "https://arxiv.org/abs/1404.5997",
+    ),
     "ConvNeXt": Reference(
         "liu2022",
         "Z. Liu, H. Mao, C.-Y. Wu, C. Feichtenhofer, T. Darrell, S. Xie. A ConvNet for the 2020s. CVPR 2022.",
