@@ -12,6 +12,7 @@ PUBLIC = [
     "RegraftError",
     "RunFolder",
     "StudyFolder",
+    "adapt",
     "classify",
     "compare",
     "cut",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from regraft.search_api import search
     from regraft.studies.folder import StudyFolder
     from regraft.study_api import study
-    from regraft.transfer_api import classify
+    from regraft.transfer_api import adapt, classify
 
 __version__ = "0.1.0"
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "RegraftError",
     "RunFolder",
     "StudyFolder",
+    "adapt",
     "classify",
     "compare",
     "cut",
@@ -42,6 +43,7 @@ _HOMES = {
     "RegraftError": "regraft.errors",
     "RunFolder": "regraft.runs.folder",
     "StudyFolder": "regraft.studies.folder",
+    "adapt": "regraft.transfer_api",
     "classify": "regraft.transfer_api",
     "compare": "regraft.api",
     "cut": "regraft.backbones.cuts",

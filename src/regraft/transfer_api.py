@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from regraft.backbones.catalogue import DEFAULT_BACKBONE
+
+if TYPE_CHECKING:
+    from regraft.transfer.adaptation.job import Adaptation
 
 
 def classify(
@@ -38,3 +41,57 @@ def classify(
     collection = found["collection"]
     source = [str(images)] if isinstance(images, str | Path) else list(map(str, images))
     return {**found, "conclusion": None if collection is None else what_is_missing(collection, source)}
+
+
+def adapt(
+    source: str | Path,
+    target: str | Path,
+    *,
+    backbone: str | None = None,
+    weights: str | Path | None = None,
+    path: str | Path | None = None,
+    classes: Sequence[str] | None = None,
+    labels: int = 0,
+    per_class: int | None = None,
+    methods: Sequence[str] | None = None,
+    seed: int = 0,
+    output: str | Path | None = None,
+) -> Adaptation:
+    """Takes a classifier from labelled source images to target images of another kind with few labels or none.
+
+    Args:
+        source: labelled images.
+        target: labelled images, of which half are only measured; or a folder with nothing but images in it.
+        backbone, weights: of the frozen features; `EfficientNetLite0` where None.
+        path: a local copy of the named set that is source or target.
+        classes: keep only these.
+        labels: the labels of so many target images of each class are used to train on.
+        per_class: at most so many images of each class of the source, to adapt to, and to measure on.
+        methods: choose among these, such as `["coral"]`; among all that can be had where None.
+        seed: of all that is drawn.
+        output: a new or empty folder for `adaptation.json`, `predictions.csv`, `labels.txt`, `model.keras` and
+            `figure.svg`; nothing is written where None.
+
+    Returns:
+        `.facts` (what every method reached before and after, the choice and the verdict), `.probabilities` …
+
+    Raises:
+        InputError: skada is not installed, or something about the images, the backbone, the methods or the folder.
+    """
+    from regraft.reports.adaptation_figure import draw_adaptation
+    from regraft.transfer.adaptation.job import adapt_domains
+
+    return adapt_domains(
+        source,
+        target,
+        backbone=backbone,
+        weights=weights,
+        path=path,
+        classes=classes,
+        labels=labels,
+        per_class=per_class,
+        methods=methods,
+        seed=seed,
+        output=output,
+        draw=lambda facts: draw_adaptation(facts).svg,
+    )

@@ -8,6 +8,7 @@ import sys
 import typer
 
 from regraft.cli import (
+    adapt,
     backbones,
     cache,
     classify,
@@ -42,6 +43,7 @@ app.command("search")(search.search)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("classify")(classify.classify)
+app.command("adapt")(adapt.adapt)
 app.command("backbones")(backbones.backbones)
 app.command("cache")(cache.cache)
 app.command("demo")(demo.demo)

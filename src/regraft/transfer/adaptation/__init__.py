@@ -1,0 +1,1 @@
+"""Crossing domains: a head for images of one kind, learnt mostly from labelled images of another."""
