@@ -21,6 +21,7 @@ PUBLIC = [
     "finetune",
     "open_images",
     "predict",
+    "rank",
     "read_image",
     "search",
     "study",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from regraft.search_api import search
     from regraft.studies.folder import StudyFolder
     from regraft.study_api import study
-    from regraft.transfer_api import adapt, classify
+    from regraft.transfer_api import adapt, classify, rank
 
 __version__ = "0.1.0"
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "finetune",
     "open_images",
     "predict",
+    "rank",
     "read_image",
     "search",
     "study",
@@ -52,6 +53,7 @@ _HOMES = {
     "finetune": "regraft.api",
     "open_images": "regraft.images.opening",
     "predict": "regraft.api",
+    "rank": "regraft.transfer_api",
     "read_image": "regraft.images.reading",
     "search": "regraft.search_api",
     "study": "regraft.study_api",

@@ -10,6 +10,7 @@ from regraft.backbones.catalogue import DEFAULT_BACKBONE
 
 if TYPE_CHECKING:
     from regraft.transfer.adaptation.job import Adaptation
+    from regraft.transfer.ranked import Ranking
 
 
 def classify(
@@ -41,6 +42,32 @@ def classify(
     collection = found["collection"]
     source = [str(images)] if isinstance(images, str | Path) else list(map(str, images))
     return {**found, "conclusion": None if collection is None else what_is_missing(collection, source)}
+
+
+def rank(
+    images: str | Path,
+    *,
+    backbones: Sequence[str] | None = None,
+    within: float | str | None = None,
+    seed: int = 0,
+) -> Ranking:
+    """Ranks backbones for labelled images: accuracy of a linear probe, cheap scores, cost, and time on this machine.
+
+    Args:
+        images: a folder of class folders, a manifest, a named set.
+        backbones: the candidates; every network of the catalogue whose weights are on this machine where None.
+        within: seconds, or `30s`, `2m`: the cheapest first, and none begun that would not be done in time.
+        seed: of the parts that the probe is measured on.
+
+    Returns:
+        `.backbones`, the most accurate first; which can be told apart; how far each score agrees with the probe …
+
+    Raises:
+        InputError: bad images, no such candidate, no weights of any on this machine, a class with one image only.
+    """
+    from regraft.transfer.ranking import rank_backbones
+
+    return rank_backbones(images, candidates=backbones, within=within, seed=seed)
 
 
 def adapt(

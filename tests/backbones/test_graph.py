@@ -154,6 +154,21 @@ def test_a_saved_model_built_once_whole_and_described(
     check_equal(features_of_graph(base, pixels), expected)
 
 
+def test_in_this_process(own_cache: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = open_base(str(small_model))
+
+    def refused(*_: object, **__: object) -> None:
+        raise AssertionError("another process was started")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "run", refused)
+        graph = base_graph(base, in_process=True)  # the tests' backend is the one that a saved model needs
+        with pytest.raises(AssertionError, match="another process"):
+            module.export_graph(None, small_model, base.preprocessing, graph.with_name("other.xml"), in_process=False)
+    pixels = pixels_for(base)
+    check_equal(features_of_graph(base, pixels), np.asarray(base_model(base).predict(pixels, verbose=0)))
+
+
 def test_other_versions_build_their_own(own_cache: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base = open_base(str(small_model))
     built: list[Path] = []

@@ -46,12 +46,17 @@ def _folder(identity: str) -> Path:
     return graphs_folder() / f"{identity}-{versions}-{_REVISION}"
 
 
-def base_graph(base: Base) -> Path:
+def base_graph(base: Base, *, in_process: bool = False) -> Path:
     """Gives the OpenVINO file (`.xml`, its weights beside it) of a base, building it at the first call.
 
     The graph takes uint8 RGB pixels (1, height, width, 3), has the preprocessing inside, and gives float32
     (1, features), or at a layer its activations: maps as (1, height, width, channels). It is built by a process of its
-    own, because Keras fixes its backend and its data format once and this process may already use another.
+    own, because Keras fixes its backend once and this process may already use another, or other settings.
+
+    Args:
+        base: the frozen part.
+        in_process: build it in this process, which saves some seconds, where Keras runs on the backend that is needed.
+            For processes that are regraft's own: what a user has told Keras must not get into the graph.
 
     Raises:
         InputError: the weights do not fit the network, or it cannot be cut there.
@@ -68,6 +73,7 @@ def base_graph(base: Base) -> Path:
             layer=base.cut if base.ends_at_layer else None,
             pooling=base.pooling,
             input_size=(base.height, base.width) if base.resized_to else None,
+            in_process=in_process,
         )
 
     return _kept(base.identity, {"backbone": base.spelling, **base.description()}, export)
@@ -116,6 +122,7 @@ def export_graph(
     pooling: str = "average",
     input_size: tuple[int, int] | None = None,
     include_top: bool = False,
+    in_process: bool = False,
 ) -> None:
     """Writes the OpenVINO file of a network of the catalogue (without weights: random ones) or of a saved model.
 
@@ -129,6 +136,7 @@ def export_graph(
         pooling: how the features are pooled.
         input_size: height and width of what the graph takes, where it is to resize it to the network's own.
         include_top: a network of the catalogue with its own head: the probabilities of ImageNet's classes.
+        in_process: as for `base_graph`.
 
     Raises:
         InputError: the weights do not fit the network, or it cannot be cut there.
@@ -151,6 +159,9 @@ def export_graph(
         "include_top": include_top,
         "target": str(target),
     }
+    if in_process and _keras_runs_on(backend):
+        _write_graph_explained(request)
+        return
     done = subprocess.run(
         # -P: a file in the user's folder that is named like a module must not be taken for it
         [sys.executable, "-P", "-m", "regraft.backbones.graph", json.dumps(request)],
@@ -164,6 +175,12 @@ def export_graph(
         raise InputError(json.loads(done.stdout.splitlines()[-1])["error"])
     if done.returncode:
         raise RegraftError(f"The graph of {spelling or network} could not be built:\n{done.stderr[-3000:]}")
+
+
+def _keras_runs_on(backend: str) -> bool:
+    import keras
+
+    return str(keras.backend.backend()) == backend
 
 
 def _base_model(request: dict[str, Any]) -> Any:

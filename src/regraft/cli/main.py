@@ -17,6 +17,7 @@ from regraft.cli import (
     evaluate,
     finetune,
     predict,
+    rank,
     report,
     search,
     study,
@@ -43,6 +44,7 @@ app.command("search")(search.search)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("classify")(classify.classify)
+app.command("rank")(rank.rank)
 app.command("adapt")(adapt.adapt)
 app.command("backbones")(backbones.backbones)
 app.command("cache")(cache.cache)
