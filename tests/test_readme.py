@@ -19,7 +19,13 @@ from regraft.cli.main import app, main
 README = Path(__file__).parents[1] / "README.md"
 
 # What takes long and is run from beginning to end by a test of its own (tests/cli): here only its options are read.
-RUN_ELSEWHERE = {"demo", "finetune", "lr-find", "search", "--control"}
+RUN_ELSEWHERE = {"demo", "finetune", "lr-find", "search", "--control"} | {
+    "classify",
+    "rank",
+    "adapt",
+    "mobilenet",
+    "MobileNetV2@320",
+}
 
 # Started as a newcomer starts them, by the installed command and by `python -m`. All others run in this process:
 # importing Keras takes longer than most of them.
@@ -81,7 +87,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
 
 def test_the_commands_of_the_readme_work(newcomer: Path, run: Callable[[list[str]], None]) -> None:
     found = commands()
-    told = "train finetune lr-find predict evaluate compare report study backbones cache demo"
+    told = "train finetune lr-find predict evaluate compare report study backbones classify rank adapt cache demo"
     assert {command[1] for command in found} >= set(told.split())
     assert {" ".join(command[1:]) for command in found} >= set(STARTED)
     for command in found:
