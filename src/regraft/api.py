@@ -21,7 +21,7 @@ def train(
     images: str | Path,
     *,
     output: str | Path | None = None,
-    backbone: str | None = None,
+    backbone: str | Sequence[str] | None = None,
     weights: str | Path | None = None,
     seed: int = 0,
     control: bool = False,
@@ -32,7 +32,8 @@ def train(
     Args:
         images: a folder of class folders, a manifest, or a named set.
         output: the run folder; the next free name under `runs/` where None.
-        backbone: `EfficientNetLite0` where None; `MobileNetV2-0.35@320`, a `.keras` file, a run folder …
+        backbone: `EfficientNetLite0` where None; `MobileNetV2-0.35@320`, a `.keras` file, a run folder …; several at
+            once in a list, or with a plus between them; `auto` chooses them by cross-validation.
         weights: a weight file of the user's own.
         seed: of split, batches and initial weights.
         control: trains the same network from random weights as well, on the same images, to say whether transfer

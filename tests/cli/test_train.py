@@ -335,6 +335,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[TrainConfig]:
     return found
 
 
+def test_several_backbones_are_handed_on_as_one_name(regraft: Callable, asked: list[TrainConfig]) -> None:
+    regraft("train", "photos", "--backbone", "EfficientNetLite0", "--backbone", "MobileNetV2@320")
+    regraft("train", "photos", "--backbone", "EfficientNetLite0+MobileNetV2@320")
+    regraft("train", "photos", "--backbone", "auto")
+    names = [config.backbone.name for config in asked]
+    assert names == [*["EfficientNetLite0+MobileNetV2@320"] * 2, "auto"]
+
+
 def test_augmentation_pooling_and_fine_tuning_are_handed_on(regraft: Callable, asked: list[TrainConfig]) -> None:
     regraft("train", "photos")
     assert (asked[0].finetune, asked[0].augmentation, asked[0].backbone.pooling) == (

@@ -43,7 +43,7 @@ def test_every_method_is_there_with_what_adapting_did() -> None:
     found = [text.replace("\N{NARROW NO-BREAK SPACE}", " ") for text in texts(drawn.svg)]
     for expected in (
         "CORAL (chosen)", "source alone", "60.0 %  before", "75.0 %  +15.0 helps", "50.0 %  −10.0 hurts",
-        "62.0 %  +2.0 (not shown)", "flowers → night, 200 images measured", "accuracy, with 95 % intervals",
+        "62.0 %  +2.0 (unclear)", "flowers → night, 200 images measured", "accuracy, with 95 % intervals",
         "instances", "parameters",
     ):  # fmt: skip
         assert expected in found

@@ -22,6 +22,9 @@ from regraft.errors import InputError
 # Changes when the same backbone and weights would give other features: the cut, the way pixels are read or resized.
 _REVISION = 1
 
+LARGEST_SHRINKING = 2
+"""By how much at most a base resizes what it reads, on either side."""
+
 
 @dataclass(frozen=True)
 class Base:
@@ -31,7 +34,8 @@ class Base:
         spelling: as the user writes it: `EfficientNetLite0@320`, or the path of a saved Keras model.
         network: the catalogue's network; None for a saved Keras model, whose weights are in the same file.
         weights: the file they come from.
-        height, width: of the input in pixels.
+        height, width: of the input in pixels. Where they are not the network's own, what is read is resized to that
+            inside, see `read_at`.
         preprocessing: from pixels to the network's input, from the card.
         cut: where the base ends: `pooling` (a network of the catalogue), `last` (a saved model: before its last layer
             with weights), or the layer whose output it gives, as `CutPlan.at` names it (`input`: the pixels).
@@ -51,6 +55,38 @@ class Base:
     def ends_at_layer(self) -> bool:
         """Whether it gives the activations at a layer instead of a vector of features."""
         return self.cut != _end(self.network)
+
+    @property
+    def resized_to(self) -> int | None:
+        """The side to which it resizes what it reads, before the preprocessing; None where it takes that as it is."""
+        if self.network is None or (self.height, self.width) == (self.network.size, self.network.size):
+            return None
+        return self.network.size
+
+    def read_at(self, height: int, width: int) -> Base:
+        """The same network on images read at another size, which it resizes to its own by bilinear interpolation.
+
+        Raises:
+            InputError: it is a saved model, which takes one size only, or either side is not from one to two times
+                that of the network: beyond it, bilinear interpolation leaves pixels out.
+        """
+        if (self.height, self.width) == (height, width):
+            return self
+        size = self.network.size if self.network else 0
+        if not all(size <= side <= LARGEST_SHRINKING * size for side in (height, width)):
+            own = f"{self.height} × {self.width}"
+            raise InputError(
+                f"{self.spelling} cannot work on images of {height} × {width} pixels.",
+                expected=f"from {own} to {LARGEST_SHRINKING} times that" if self.network else f"{own} pixels",
+                received=f"{height} × {width}",
+                hint=f"give the backbones sizes that go together, such as {self.network.card_name}@{max(height, width)}"
+                if self.network
+                else f"give the other backbones its size, as in NAME@{max(self.height, self.width)}",
+            )
+        return replace(self, height=height, width=width)
+
+    def refuse_several(self, why: str) -> None:
+        """Does nothing: this is one backbone. Several at once raise an InputError with the reason (`JointBase`)."""
 
     def until_features(self) -> Base:
         """The base of the same network that ends in a vector of features."""
@@ -97,6 +133,7 @@ def open_base(
     Args:
         spelling: a name of the catalogue (`MobileNetV2-0.35@320`), a `.keras` file, or a run folder with a
             `model.keras`. A saved model must take RGB pixels of 0 to 255, as every model saved by regraft does.
+            Several with a plus between them give a `JointBase`.
         weights: a weight file for a network of the catalogue; searched for where None.
         scaling: `own`, the card's preprocessing; or one of `preprocessing.SCALINGS` in its place, to measure what
             feeding a network wrongly scaled inputs costs. Only a network of the catalogue can be scaled otherwise.
@@ -105,9 +142,20 @@ def open_base(
             a cut shows when the base is built.
 
     Raises:
-        InputError: no such backbone, no such file, no weights, no such scaling, or no such pooling.
+        InputError: no such backbone, no such file, no weights, no such scaling, or no such pooling; or several that
+            do not go together.
     """
+    from regraft.backbones.joint import join_bases, member_spellings  # which knows this file
+
     check_pooling(pooling)
+    if len(members := member_spellings(spelling)) > 1:
+        if weights is not None or cut is not None:
+            raise InputError(
+                "Several backbones at once bring their own weights, and end in features.",
+                expected="one backbone",
+                received=spelling,
+            )
+        return join_bases([open_base(member, scaling=scaling, pooling=pooling) for member in members])
     base = _open(spelling, weights)
     base = replace(base, pooling=pooling, cut=cut or base.cut)
     if scaling == "own":

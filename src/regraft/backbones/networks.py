@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from regraft.backbones._topology import PREPROCESSING, activations_at
+from regraft.backbones.alexnet import build_alexnet
 from regraft.backbones.base import Base
 from regraft.backbones.catalogue import get_card
 from regraft.backbones.efficientnet_lite import VARIANTS, build_efficientnet_lite, load_lite_weights
+from regraft.backbones.joint import JointBase
 from regraft.backbones.layer_names import rename_layers
 from regraft.backbones.names import BackboneName
 from regraft.backbones.pooling import pool
@@ -53,6 +55,8 @@ def build_network(
         network = build_efficientnet_lite(
             card.name, size=name.size, include_top=include_top, data_format=data_format, inputs=inputs
         )
+    elif card.name == "AlexNet":
+        network = build_alexnet(size=name.size, include_top=include_top, data_format=data_format, inputs=inputs)
     else:
         shape = (name.size, name.size, 3) if data_format == "channels_last" else (3, name.size, name.size)
         options: dict[str, Any] = {"alpha": name.alpha} if card.alphas else {}
@@ -66,7 +70,7 @@ def build_network(
                 **options,
             )
     if weights is not None:
-        _load(network, name, weights)
+        _load(network, name, weights, include_top)
         if card.family == "EfficientNet":
             _divide_by_deviations(network)
     rename_layers(network)
@@ -92,13 +96,31 @@ def base_model(base: Base) -> Any:
         float32 features (batch, n), or at a layer its activations, maps as (batch, height, width, channels). A saved
         model keeps the input type it was saved with.
 
+    Several at once are models within one model, named `member1_NAME` and so on, their features side by side.
+
     Raises:
         InputError: the weights do not fit the network, or the saved model cannot be loaded or cut.
     """
-    whole = whole_model(base)
-    model = model_until(whole, base.cut) if base.ends_at_layer else whole
+    if isinstance(base, JointBase):
+        model = _joint_model(base)
+    else:
+        whole = whole_model(base)
+        model = model_until(whole, base.cut) if base.ends_at_layer else whole
     model.trainable = False
     return model
+
+
+def _joint_model(base: JointBase) -> Any:
+    import keras
+
+    pixels = keras.Input((base.height, base.width, 3), dtype="uint8", name="pixels")
+    features = []
+    for number, member in enumerate(base.members, 1):
+        model = base_model(member)
+        name = member.network.card_name if member.network else "saved"
+        within = keras.Model(model.inputs[0], model.outputs[0], name=f"member{number}_{name}")
+        features.append(within(keras.ops.cast(pixels, model.inputs[0].dtype)))
+    return keras.Model(pixels, keras.layers.Concatenate(name="features")(features), name="regraft")
 
 
 def whole_model(base: Base) -> Any:
@@ -109,16 +131,18 @@ def whole_model(base: Base) -> Any:
         same, or where the base ends at a layer, all of it.
 
     Raises:
-        InputError: the weights do not fit the network, or the saved model cannot be loaded or cut.
+        InputError: the weights do not fit the network, the saved model cannot be loaded or cut, or there are several
+            backbones at once.
     """
     import keras
 
+    base.refuse_several("They cannot be cut or trained further")
     with image_data_format("channels_last"):
         if base.network is None:
             model = load_saved_model(base.weights.path)
             return model if base.ends_at_layer else cut_saved_model(model, base.spelling, base.pooling)
         pixels = keras.Input((base.height, base.width, 3), dtype="uint8", name="pixels")
-        inputs = preprocess(pixels, base.preprocessing)
+        inputs = preprocess(_resized(pixels, base.resized_to), base.preprocessing)
         network = build_network(base.network, weights=base.weights.path, inputs=inputs, pooling=base.pooling)
         return keras.Model(pixels, network.output, name=network.name)  # one tensor as input, not a list of one
 
@@ -148,6 +172,16 @@ def image_data_format(data_format: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_image_data_format(before)
+
+
+def _resized(pixels: Any, size: int | None) -> Any:
+    """Symbolic pixels, or the same as float32 at another size; the graph does the same (`graph._write_graph`)."""
+    from keras import layers, ops
+
+    if size is None:
+        return pixels
+    resizing = layers.Resizing(size, size, interpolation="bilinear", data_format="channels_last", name="resizing")
+    return resizing(ops.cast(pixels, "float32"))
 
 
 def preprocess(pixels: Any, preprocessing: Preprocessing) -> Any:
@@ -227,7 +261,7 @@ def _cannot_cut(path: str, received: str) -> InputError:
     )
 
 
-def _load(network: Any, name: BackboneName, path: Path) -> None:
+def _load(network: Any, name: BackboneName, path: Path, include_top: bool) -> None:
     if path.suffix == ".safetensors":
         load_lite_weights(network, path)
         return
@@ -236,7 +270,7 @@ def _load(network: Any, name: BackboneName, path: Path) -> None:
     except (ValueError, OSError, KeyError, TypeError, AttributeError, IndexError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{path} does not hold the weights of {name}.",
-            expected=f"a Keras weight file for {name} without the classification layer "
+            expected=f"a Keras weight file for {name} {'with' if include_top else 'without'} the classification layer "
             f"({network.count_params():,} parameters)",
             received=_shortened(error),
             hint="name the backbone the file was saved from with --backbone, or leave --weights out",

@@ -23,8 +23,11 @@ def train(
         ),
     ] = None,
     backbone: Annotated[
-        str | None,
-        typer.Option(help="EfficientNetLite0, MobileNetV2-0.35@320, a .keras file … (`regraft backbones` lists them)."),
+        list[str] | None,
+        typer.Option(
+            help="EfficientNetLite0, MobileNetV2-0.35@320, a .keras file … (`regraft backbones` lists them); auto "
+            "chooses. Given several times, or with a plus between them: all at once, their features side by side."
+        ),
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="A weight file for the backbone.")] = None,
     output: Annotated[
@@ -138,7 +141,7 @@ def train(
             "exact": exact,
         },
         "backbone": {
-            "name": backbone,
+            "name": backbone or None,
             "weights": weights,
             "engine": engine,
             "precision": precision,
@@ -284,6 +287,9 @@ def show_numbers(run: RunFolder, metrics: dict[str, Any]) -> None:
     if counts["skipped"]:
         say(f"Left out   {counts['skipped']} files, each with its reason in {run.path / 'skipped.csv'}")
     say(f"Backbone   {backbone['name']}, {backbone['features']} features an image, {backbone['precision']}")
+    if search := backbone.get("search"):
+        steps = " → ".join(f"{step['added']} {percent(step['accuracy'])}" for step in search["steps"] if step["taken"])
+        say(f"           chosen on {search['images']} training and validation images: {steps}")
     epochs = f"{chosen['epoch']} epoch{'' if chosen['epoch'] == 1 else 's'}"
     say(f"Head       {chosen['label']}, {epochs} (the best of {chosen['heads']} on validation)")
     if tuned := metrics.get("finetune"):

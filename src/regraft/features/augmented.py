@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from regraft.backbones.base import Base
+from regraft.backbones.joint import JointBase
 from regraft.errors import InputError
 from regraft.features._filling import Target
 from regraft.features.engines import Engine
@@ -75,7 +76,7 @@ def extract_views(
 
     Args:
         images: with their hashes; their labels play no part.
-        base: the frozen part.
+        base: the frozen part; of several backbones each has stores of its own.
         augmentation: the policy.
         views: how many augmented ones, numbered from 1; 0 for the plain images alone.
         engine, precision, dtype: as for `extract`.
@@ -89,6 +90,10 @@ def extract_views(
             expected="0 views, or more of an augmentation that changes something",
             received=f"{views} of the augmentation: {augmentation.label}",
         )
+    if isinstance(base, JointBase):
+        from regraft.features.joint import extract_members  # which calls this for each of them
+
+        return extract_members(images, base, augmentation, views, engine=engine, precision=precision, dtype=dtype)
     name = engine if isinstance(engine, str) else engine.name
     precision = chosen_precision(engine, precision, base) if isinstance(engine, str) else engine.precision
     hashes = {image.sha256 for image in images}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from regraft.backbones.base import Base
+from regraft.backbones.joint import SIGN, JointBase
 from regraft.errors import InputError
 
 Precision = Literal["f32", "bf16"]
@@ -20,12 +21,13 @@ class Engine(Protocol):
 
     Attributes:
         name: in the registry; part of the features' identity.
-        precision: what it computes in; part of the features' identity.
+        precision: what it computes in, a `Precision`, part of the features' identity; of several backbones as
+            `joint_precision` names it.
         shape: of the features of one image: (features,), or (height, width, channels) where the base ends at a map.
     """
 
     name: str
-    precision: Precision
+    precision: str
     shape: tuple[int, ...]
 
     def run(self, images: Iterable[Pixels]) -> npt.NDArray[np.float32]:
@@ -59,13 +61,30 @@ def open_engine(name: str, base: Base, precision: str = "auto") -> Engine:
     Args:
         name: `openvino` (CPU) or `keras` (whatever Keras' backend runs on, a GPU for instance).
         base: the frozen part.
-        precision: `f32`, `bf16`, or `auto`: bf16 where the processor has it, else f32.
+        precision: `f32`, `bf16`, or `auto`: bf16 where the processor has it, else f32. Of several backbones one for
+            all, or one for each with a plus between them.
 
     Raises:
         InputError: no such engine or precision.
     """
+    if isinstance(base, JointBase):
+        from regraft.features.joint_engine import JointEngine
+
+        each = member_precisions(precision, len(base.members))
+        return JointEngine([open_engine(name, *pair) for pair in zip(base.members, each, strict=True)])
     resolved = resolved_precision(name, precision)
     return ENGINES[name](base, resolved)
+
+
+def member_precisions(precision: str, members: int) -> list[str]:
+    """The precision of each member of a joint base: `bf16+f32`, or one for all."""
+    each = precision.split(SIGN)
+    return each * members if len(each) == 1 else each
+
+
+def joint_precision(each: Sequence[str]) -> str:
+    """The precisions of the members of a joint base in one word: `f32` where all compute in that, else `bf16+f32`."""
+    return each[0] if len(set(each)) == 1 else SIGN.join(each)
 
 
 def resolved_precision(name: str, precision: str) -> Precision:

@@ -70,6 +70,7 @@ def extract(
         InputError: no such engine, precision or dtype, the weights are not to be had, the disk has no room, or a
             number is too large for `float16`.
     """
+    base.refuse_several("Their features lie in a store each, which `extract_views` reads")
     name = engine if isinstance(engine, str) else engine.name
     precision = chosen_precision(engine, precision, base) if isinstance(engine, str) else engine.precision
     store = open_store(base, name, precision, view, dtype)

@@ -14,7 +14,7 @@ from regraft._keras_backend import choose_keras_backend
 from regraft.backbones.base import Base
 from regraft.backbones.networks import base_model
 from regraft.errors import InputError
-from regraft.features.engines import Pixels, Precision, resolved_precision
+from regraft.features.engines import Pixels, resolved_precision
 
 _BATCH = 32
 
@@ -38,7 +38,7 @@ class KerasEngine:
     name = "keras"
 
     def __init__(self, base: Base, precision: str = "auto") -> None:
-        self.precision: Precision = resolved_precision("keras", precision)
+        self.precision: str = resolved_precision("keras", precision)
         undecided = "keras" not in sys.modules and not os.environ.get("KERAS_BACKEND")
         backend = choose_keras_backend(training=undecided)  # those that train are those that know GPUs
         if backend == "openvino":

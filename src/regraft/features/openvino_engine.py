@@ -32,7 +32,7 @@ class OpenVINOEngine:
         import openvino
 
         core = openvino.Core()
-        self.precision: Precision = resolve_precision(precision)
+        self.precision: str = resolve_precision(precision)
         # OpenVINO could keep the compiled form on disk (CACHE_DIR). That saves 0.1 to 0.2 s, but its file is written in
         # place and mapped into memory by others: two processes at once could read half a file or be killed by it.
         hints = {

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from regraft.images.labelled import LabelledImage, SkippedFile
 from regraft.reports._finetune_words import finetuning_fact
+from regraft.reports._joint_words import joint_words
 from regraft.reports._words import THIN, count, duration, listing, percent, shown
 from regraft.runs.config import TrainConfig
 
@@ -134,7 +135,8 @@ def _backbone_fact(backbone: Metrics) -> Fact:
         detail.append(f"weights: {backbone['weights_origin']}")
     if backbone.get("licence"):
         detail.append(f"licence: {backbone['licence']}")
-    return Fact("Backbone", str(backbone["name"]), ", ".join(detail))
+    several = len(backbone.get("members", [])) > 1
+    return Fact("Backbones" if several else "Backbone", str(backbone["name"]), ", ".join(detail))
 
 
 def _time_fact(seconds: Metrics, computed: int | None) -> Fact:
@@ -236,7 +238,7 @@ def method(
 ) -> list[str]:
     """How the numbers came about, a paragraph each."""
     chosen = metrics.get("chosen", {})
-    paragraphs = [_splitting(config, images)]
+    paragraphs = [_splitting(config, images), *joint_words(metrics.get("backbone", {}))]
     heads = chosen.get("heads", 1)
     choice = "Validation chooses. " + (
         f"{count(heads, 'head')} were trained on the features of the frozen backbone, and the lowest loss on the "

@@ -101,7 +101,7 @@ def _beside(row: Mapping[str, Any]) -> str:
     value = percent(row["measured"]["accuracy"])
     if against is None:
         return f"{value}  before"
-    words = {"helps": "helps", "hurts": "hurts", "no difference": "(not shown)"}[against["kind"]]
+    words = {"helps": "helps", "hurts": "hurts", "no difference": "(unclear)"}[against["kind"]]
     difference = f"{100 * against['difference']:+.1f}".replace("-", "\N{MINUS SIGN}")
     return f"{value}  {difference} {words}"
 

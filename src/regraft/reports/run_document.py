@@ -56,7 +56,7 @@ def run_document(run: RunFolder, images: Mapping[str, LabelledImage] | None) -> 
     metrics, history, environment = run.metrics(), run.history(), _environment(run)
     name = shown(metrics["collection"]["name"])
     backbone = str(metrics.get("backbone", {}).get("name", ""))
-    paper = backbone_paper(backbone)
+    papers = tuple(dict.fromkeys(filter(None, map(backbone_paper, _backbones(metrics)))))
     version = environment.get("packages", {}).get("regraft")
     byline = [f"regraft {version}" if version else "regraft", facts.when(environment)]
     return Document(
@@ -72,11 +72,11 @@ def run_document(run: RunFolder, images: Mapping[str, LabelledImage] | None) -> 
             *finetuning_sections(metrics, history, run.config()),
             *control_sections(run, metrics, history),
             *errors_sections(run, metrics, images, _CLASS_ROWS),
-            Section("Method", _method(run, metrics, history, images, paper)),
+            Section("Method", _method(run, metrics, history, images, papers)),
             Section("Limits", (Bullets(tuple(_limits(metrics))),)),
             Section("How to reproduce it", _reproduction(environment)),
         ),
-        references=(WILSON, TRANSFER, *([paper] if paper else []), *finetuning_references(metrics)),
+        references=(WILSON, TRANSFER, *papers, *finetuning_references(metrics)),
         warnings=tuple(literal(warning) for warning in metrics.get("warnings", [])),
     )
 
@@ -204,19 +204,27 @@ def _small(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:]
 
 
+def _backbones(metrics: Metrics) -> list[str]:
+    """The backbones of a run, each by its name."""
+    facts_of = metrics.get("backbone", {})
+    return [str(one["name"]) for one in facts_of.get("members", [facts_of]) if "name" in one]
+
+
 def _method(
     run: RunFolder,
     metrics: Metrics,
     history: Sequence[Mapping[str, Any]],
     images: Mapping[str, LabelledImage] | None,
-    paper: Reference | None,
+    papers: Sequence[Reference],
 ) -> tuple[Block, ...]:
-    cite = f" [[cite:{paper.key}]]" if paper else ""
+    cite = "".join(f" [[cite:{paper.key}]]" for paper in papers)
     when = "in every epoch anew" if run.config().head.standard else "once"
     first = (
         f"The pretrained backbone{cite} is frozen: it turns each image into features, which are computed {when}. Only "
         f"a new head on top of them is trained; features learnt for one task serve others [[cite:{TRANSFER.key}]]."
     )
+    if len(_backbones(metrics)) > 1:
+        first = first.replace("backbone", "backbones", 1).replace("is frozen: it turns", "are frozen: they turn")
     if "finetune" in metrics:
         first = first.replace("is frozen:", "is frozen at first:").replace("Only a new", "At first only a new")
     given = None if images is None else images.values()

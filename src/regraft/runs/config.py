@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, StrictInt, ValidationError, field_validator
 
 from regraft.backbones.catalogue import DEFAULT_BACKBONE
+from regraft.backbones.joint import SIGN, member_spellings
 from regraft.errors import InputError
 from regraft.runs._section import Section
 from regraft.runs.control_config import ControlConfig
@@ -45,7 +46,11 @@ class ImagesConfig(Section):
 
 
 class BackboneConfig(Section):
-    """Which base, and what computes it. `scaling` other than `own` feeds the network inputs it was not trained on."""
+    """Which base, and what computes it. `scaling` other than `own` feeds the network inputs it was not trained on.
+
+    Several backbones at once are written with a plus between them, or as a list; `auto` lets cross-validation choose
+    (`runs.backbone_choice`).
+    """
 
     name: str = DEFAULT_BACKBONE
     weights: Path | None = None
@@ -53,6 +58,14 @@ class BackboneConfig(Section):
     precision: Literal["auto", "f32", "bf16"] = "auto"
     scaling: Literal["own", "0 to 1", "-1 to 1"] = "own"
     pooling: Literal["average", "max", "both", "flatten"] = "average"
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _one_name(cls, value: Any) -> Any:
+        """A list of backbones as one text."""
+        if isinstance(value, list | tuple) and value and all(isinstance(part, str) for part in value):
+            return SIGN.join(value)
+        return value
 
 
 class HeadConfig(Section):
@@ -145,9 +158,9 @@ class TrainConfig(Section):
 
     def with_absolute_paths(self) -> TrainConfig:
         """The same, so that it means the same in every folder: what is a path here becomes an absolute one."""
-        source, backbone = Path(self.images.source).expanduser(), Path(self.backbone.name).expanduser()
+        source = Path(self.images.source).expanduser()
         images = {"source": str(source.absolute()) if source.exists() else self.images.source}
-        base = {"name": str(backbone.absolute()) if backbone.exists() else self.backbone.name}
+        base = {"name": SIGN.join(map(_absolute, member_spellings(self.backbone.name)))}
         paths: dict[str, Any] = {"path": self.images.path, "weights": self.backbone.weights}
         absolute = {name: path and path.expanduser().absolute() for name, path in paths.items()}
         return self.model_copy(
@@ -156,6 +169,12 @@ class TrainConfig(Section):
                 "backbone": self.backbone.model_copy(update={**base, "weights": absolute["weights"]}),
             }
         )
+
+
+def _absolute(backbone: str) -> str:
+    """A backbone's name as it is; the path of a saved model from the root on."""
+    path = Path(backbone).expanduser()
+    return str(path.absolute()) if path.exists() else backbone
 
 
 def make_config(values: dict[str, Any]) -> TrainConfig:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from regraft.backbones.base import Base, open_base
 from regraft.errors import InputError
 from regraft.features.augmented import ExtractedViews, extract_views
+from regraft.features.joint import JointViews
 from regraft.images.augmentation import Augmentation
 from regraft.images.labelled import ImageCollection, LabelledImage, SkippedFile, Split
 from regraft.images.opening import open_images
@@ -36,6 +37,7 @@ class RunData:
         augmentation: the policy of the views.
         views: float32 (V, N, width), the features of all views that were wanted, the plain one first; None where none
             were.
+        widths: how many features come from each of several backbones; one number for a single one, or none.
     """
 
     images: tuple[LabelledImage, ...]
@@ -50,6 +52,7 @@ class RunData:
     collection: ImageCollection
     augmentation: Augmentation = field(default_factory=Augmentation)
     views: npt.NDArray[np.float32] | None = None
+    widths: tuple[int, ...] = ()
 
     def rows(self, *names: str) -> npt.NDArray[np.int64]:
         """The rows of some splits."""
@@ -170,4 +173,5 @@ def load_data(collection: ImageCollection, base: Base, config: TrainConfig) -> R
         collection=collection,
         augmentation=policy,
         views=features if len(features) > 1 else None,
+        widths=extracted.widths() if isinstance(extracted, JointViews) else (features.shape[-1],),
     )

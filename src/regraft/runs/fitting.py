@@ -11,6 +11,7 @@ import numpy.typing as npt
 from regraft.runs.config import TrainConfig
 from regraft.runs.data import RunData
 from regraft.training.heads import TrainedHeads, balanced_class_weight, rms_norm, train_heads
+from regraft.training.scaling import source_scale
 from regraft.training.settings import HeadSettings
 from regraft.training.weights import HeadWeights
 
@@ -42,7 +43,7 @@ def fit_heads(
         "activation": config.head.activation,
         "order_seed": config.seed,
         # Of the training images also where validation images join them: the refit changes the images and nothing else.
-        "scale": rms_norm(data.features[data.rows("train")]) if config.head.scale_features else 1.0,
+        "scale": _scale(data) if config.head.scale_features else 1.0,
         # Of the images at hand, as the sampling is: balance is a matter of what is trained on, not of what was chosen.
         "class_weight": balanced_class_weight(data.labels[rows], len(data.classes))
         if config.head.class_weight == "balanced"
@@ -61,6 +62,12 @@ def fit_heads(
 
     seen = None if validation is None else (data.chosen(validation), data.labels[validation])
     return train_heads_standard(data.base, data.chosen(rows), data.labels[rows], validation=seen, **common)
+
+
+def _scale(data: RunData) -> float | npt.NDArray[np.float32]:
+    """One number for the features of one backbone; for several, each backbone's own."""
+    features = data.features[data.rows("train")]
+    return source_scale(features, data.widths) if len(data.widths) > 1 else rms_norm(features)
 
 
 def head_answers(weights: HeadWeights, data: RunData, rows: Rows, config: TrainConfig) -> npt.NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,10 @@ import numpy as np
 
 from regraft._keras_backend import check_keras_backend
 from regraft._progress import progress
+from regraft.backbones.base import Base
+from regraft.backbones.joint import members_of
 from regraft.images.labelled import ImageCollection, LabelledImage
+from regraft.runs.backbone_choice import AUTO, choose_backbones
 from regraft.runs.config import TrainConfig
 from regraft.runs.control import control_run, forget_control, plan_control
 from regraft.runs.data import RunData, check_activation, draw_splits, find_base, find_images, load_data
@@ -39,6 +43,9 @@ from regraft.training.choice import choose, refit
 from regraft.training.heads import TrainedHeads
 
 Report = Callable[[RunFolder, dict[str, LabelledImage]], object]
+
+
+_SEARCH = "search"  # the file that says how the backbones were chosen
 
 
 @dataclass
@@ -95,11 +102,19 @@ def train(
     check_keras_backend(training=config.head.standard or tuned is not None or config.control is not None)
     if output is not None:
         check_output(output)
+    automatic = config.backbone.name == AUTO
     with clock.stage("find"):
         collection = _images(config, resume, like)
         check_activation(collection.classes, config)
         draw_splits(collection.images, config)
-        base = find_base(config.backbone)
+        search = _search_of(resume)
+        if not automatic:
+            base = find_base(config.backbone)
+            _check_one(base, config)
+    if automatic:
+        with clock.stage("backbones"):
+            config, search = choose_backbones(collection, config, tell)
+            base = find_base(config.backbone)
     if tuned is not None:
         with clock.stage("cut"):
             parts = prepare_cut(base, config)
@@ -115,11 +130,13 @@ def train(
         with clock.stage("activations"):
             inputs = top_data(data, config, parts, tell)
 
-    default = Path("runs") / f"{_slug(collection.name)}-{_slug(base.spelling)}"
+    default = Path("runs") / f"{_slug(collection.name)}-{_slugs(base)}"
     if like is not None:
         default = _beside(like)
     run = RunFolder(resume) if resume is not None else create_run_folder(output, default)
     write_inputs(run, config, describe_environment(), data)
+    if search:
+        run.write_json(_SEARCH, search)
     history = [
         *({"phase": "grid", **row} for row in trained.history_rows()),
         *({"phase": "refit", **row} for row in final.history_rows()),
@@ -148,6 +165,8 @@ def train(
             "backbone": backbone_facts(data),
             "warnings": warnings(trained, chosen, data, config),
         }
+        if search:
+            metrics["backbone"]["search"] = search
         if facts := augmentation_facts(data, config):
             metrics["augmentation"] = facts
         if tuned is None:
@@ -190,6 +209,26 @@ def _images(config: TrainConfig, resume: Path | None, like: RunFolder | None) ->
     return find_images(config) if like is None else same_images(config, like)
 
 
+def _search_of(resume: Path | None) -> dict[str, Any]:
+    """How the backbones of a begun run were chosen: its config names them already. Nothing where they were given."""
+    path = None if resume is None else resume / f"{_SEARCH}.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path is not None and path.is_file() else {}
+
+
+def _check_one(base: Base, config: TrainConfig) -> None:
+    """Refuses what can be done with one backbone only, where there are several.
+
+    Raises:
+        InputError: the config asks for it.
+    """
+    if config.head.standard:
+        base.refuse_several("Through Keras alone (--standard) the heads cannot be trained on them")
+    if config.finetune is not None:
+        base.refuse_several("They cannot be fine-tuned")
+    if config.control is not None:
+        base.refuse_several("There is no control for them")
+
+
 def _beside(run: RunFolder) -> Path:
     """What a run that was made from another is called where nothing is said."""
     path = run.path if run.path.name not in ("", "..") else run.path.resolve()
@@ -214,6 +253,11 @@ def train_run_heads(data: RunData, config: TrainConfig) -> tuple[TrainedHeads, i
     both = np.concatenate([data.rows("train"), data.rows("validation")])
     final = refit(trained, chosen, lambda **options: fit_heads(data, config, both, None, **options))
     return trained, chosen, final
+
+
+def _slugs(base: Base) -> str:
+    """A part of a folder name for a backbone or several."""
+    return "+".join(_slug(member.spelling) for member in members_of(base))[:120]
 
 
 def _slug(text: str) -> str:

@@ -14,9 +14,12 @@ import numpy.typing as npt
 from regraft._files import sha256_of_file
 from regraft.backbones.base import Base, open_base
 from regraft.backbones.graph import base_graph, cached_graph
+from regraft.backbones.joint import SIGN, JointBase
 from regraft.errors import InputError, UnreadableImageError
 from regraft.evaluation.metrics import evaluate_predictions
 from regraft.features.augmented import extract_views
+from regraft.features.engines import joint_precision, member_precisions
+from regraft.features.joint_engine import JointEngine
 from regraft.images.augmentation import Augmentation, read_view
 from regraft.images.labelled import ImageCollection, SkippedFile
 from regraft.images.reading import read_image
@@ -62,15 +65,30 @@ class Predictor:
         from regraft.features.openvino_engine import OpenVINOEngine
 
         graph = cached_graph(self.head.base)
-        return OpenVINOEngine(graph or base_graph(self._base()), self._precision(), latency=True)
+        if graph is None and isinstance(self._opened, JointBase):
+            members = self._opened.members
+            each = member_precisions(self._precision(), len(members))
+            graphs = [base_graph(member) for member in members]
+            return JointEngine([OpenVINOEngine(*pair, latency=True) for pair in zip(graphs, each, strict=True)])
+        return OpenVINOEngine(graph or base_graph(self._opened), self._precision(), latency=True)
 
     def _precision(self) -> str:
-        """That of the run, or f32 on a processor without bf16."""
+        """That of the run, or f32 on a processor without bf16.
+
+        Several backbones of a run may differ in it; the run's own model, in their place, computes as the finest does.
+        """
         from regraft.features.openvino_engine import resolve_precision
 
-        return "f32" if self.head.precision == "f32" else resolve_precision("auto")
+        each = self.head.precision.split(SIGN)
+        if len(each) > 1 and not isinstance(self._opened, JointBase):
+            each = ["f32"]
+        return joint_precision(["f32" if precision == "f32" else resolve_precision("auto") for precision in each])
 
     def _base(self) -> Base:
+        return self._opened
+
+    @cached_property
+    def _opened(self) -> Base:
         """The base as the run had it; from the run's own model where its weights are no longer to be found."""
         try:
             base = find_base(self.run.config().backbone)
@@ -160,7 +178,7 @@ class Predictor:
                 received=f"{len(collection.images)} images, all of them used for training or for the choice",
             )
         policy, views = self._views
-        extracted = extract_views(fresh, self._base(), policy, views, precision=self._precision())
+        extracted = extract_views(fresh, self._opened, policy, views, precision=self._precision())
         if not extracted.images:
             raise InputError(f"None of the {len(fresh)} images in {collection.name} can be read.")
         index = {name: number for number, name in enumerate(self.classes)}

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from regraft.backbones.base import Base
+from regraft.backbones.joint import members_of
 from regraft.evaluation.metrics import evaluate_predictions
+from regraft.features.engines import member_precisions
 from regraft.runs.config import TrainConfig
 from regraft.runs.data import RunData
 from regraft.runs.folder import RunFolder
@@ -95,12 +98,40 @@ def backbone_facts(data: RunData) -> dict[str, Any]:
         "name": base.spelling,
         "weights_origin": base.weights.origin,
         "weights_sha256": base.weights.sha256,
-        "licence": base.network.card.licence if base.network else "that of the saved model",
+        "licence": ", ".join(dict.fromkeys(_licence(member) for member in members_of(base))),
         "size": [base.height, base.width],
         "features": int(data.features.shape[1]),
         "precision": data.precision,
         "computed": data.computed,
         "preprocessing": base.preprocessing.name,
+        **_member_facts(data),
+    }
+
+
+def _licence(base: Base) -> str:
+    return base.network.card.licence if base.network else "that of the saved model"
+
+
+def _member_facts(data: RunData) -> dict[str, Any]:
+    """Of several backbones, what each is and gives."""
+    members = members_of(data.base)
+    if len(members) == 1:
+        return {}
+    each = member_precisions(data.precision, len(members))
+    return {
+        "members": [
+            {
+                "name": member.spelling,
+                "weights_origin": member.weights.origin,
+                "weights_sha256": member.weights.sha256,
+                "licence": _licence(member),
+                "resized_to": member.resized_to,
+                "features": width,
+                "precision": precision,
+                "preprocessing": member.preprocessing.name,
+            }
+            for member, width, precision in zip(members, data.widths, each, strict=True)
+        ]
     }
 
 

@@ -35,6 +35,7 @@ DOGS, FLOWERS, NAME = "dogs", "flowers", "dogs against flowers"
 
 _NAMED = "cats-and-dogs"
 _WORDS = ("dog", "dogs")
+_FLOWERS = frozenset(("daisy", "dandelion", "roses", "sunflowers", "tulips"))  # the classes of the named set
 
 
 def find_dogs(path: Path | None) -> ImageCollection | str:
@@ -70,6 +71,29 @@ def find_dogs(path: Path | None) -> ImageCollection | str:
     )
 
 
+def check_flowers(classes: Sequence[str], path: Path | None) -> str | None:
+    """Why the images of a study cannot stand for flowers; None where they can.
+
+    Args:
+        classes: theirs.
+        path: the folder of dogs that was given: whoever gives one says that the other images are flowers.
+
+    Raises:
+        InputError: a folder was given, and there are dogs among the classes.
+    """
+    if path is None:
+        known = _FLOWERS.issuperset(name.lower() for name in classes)
+        return None if known else "no folder of dogs was given with --dogs, and the images are not known to be flowers"
+    if found := [name for name in classes if name.lower() in _WORDS]:
+        raise InputError(
+            "Dogs against flowers needs images without dogs.",
+            expected="--images with classes of flowers",
+            received=f"a class {found[0]}",
+            hint="leave --dogs out",
+        )
+    return None
+
+
 def _dog_folders(path: Path) -> list[str]:
     """Names of class folders of dogs, in the folder itself or in those of its splits."""
     places = [path, *(folder for folder in path.iterdir() if folder.is_dir() and folder.name.lower() in SPLIT_WORDS)]
@@ -90,6 +114,15 @@ def dogs_and_flowers(dogs: ImageCollection, flowers: ImageCollection, most: int,
     return ImageCollection(NAME, tuple(images), classes=(DOGS, FLOWERS))
 
 
+def dogs_config(base: Base, seed: int) -> TrainConfig:
+    """The config of dogs against flowers: how it is split and trained."""
+    return TrainConfig(
+        images=ImagesConfig(source=NAME, exact=True, test_seed=seed),
+        backbone=BackboneConfig(name=base.spelling, precision="f32"),
+        seed=seed,
+    )
+
+
 def train_dogs(run: RunFolder, collection: ImageCollection, base: Base, seed: int) -> dict[str, Any]:
     """Trains the usual grid of heads on frozen features, chooses one on validation, and measures it on test, once.
 
@@ -97,11 +130,7 @@ def train_dogs(run: RunFolder, collection: ImageCollection, base: Base, seed: in
         The metrics of the run, which is recorded.
     """
     started = time.perf_counter()
-    config = TrainConfig(
-        images=ImagesConfig(source=NAME, exact=True, test_seed=seed),
-        backbone=BackboneConfig(name=base.spelling, precision="f32"),
-        seed=seed,
-    )
+    config = dogs_config(base, seed)
     data = load_data(collection, base, config)
     train, validation = data.rows("train"), data.rows("validation")
     trained = fit_heads(data, config, train, validation, settings=config.head_settings(), epochs=config.head.epochs)

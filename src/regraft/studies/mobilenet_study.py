@@ -23,7 +23,7 @@ from regraft.runs.config import BackboneConfig, ImagesConfig, TrainConfig
 from regraft.runs.data import RunData, draw_splits, find_images, load_data
 from regraft.runs.environment import describe_environment
 from regraft.studies.folder import StudyFolder, absolute_images, open_study_folder
-from regraft.studies.mobilenet_dogs import find_dogs
+from regraft.studies.mobilenet_dogs import check_flowers, dogs_and_flowers, dogs_config, find_dogs
 
 KIND = "mobilenet"
 IMAGES = "flowers"
@@ -129,7 +129,9 @@ class MobileNetStudy:
         # What cannot be used is refused before there is a folder: images, their splits, the network, the dogs.
         draw_splits(self.collection.images, self.config)
         self.base  # noqa: B018
-        self.dogs  # noqa: B018
+        if not isinstance(self.dogs, str):
+            both = dogs_and_flowers(self.dogs, self.collection, self.plan.dogs, self.seed)
+            draw_splits(both.images, dogs_config(self.base, self.seed))
         if resume is None:
             import tomli_w
 
@@ -215,8 +217,9 @@ class MobileNetStudy:
 
     @cached_property
     def dogs(self) -> ImageCollection | str:
-        """The photographs of dogs, or why there are none."""
-        return find_dogs(Path(self.options["dogs"]) if "dogs" in self.options else None)
+        """The photographs of dogs, or why dogs against flowers is left out."""
+        path = Path(self.options["dogs"]) if "dogs" in self.options else None
+        return check_flowers(self.collection.classes, path) or find_dogs(path)
 
     def _digest(self) -> str:
         """Of all images and labels, whatever their order."""

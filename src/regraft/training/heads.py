@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from regraft.training._epochs import BestEpoch, Stack, finite_heads, measure, tr
 from regraft.training._order import EpochOrder, Sampling
 from regraft.training._stacked import StackedHeads, fitting_threads
 from regraft.training._stacked_layers import StackedNetworks
+from regraft.training.scaling import checked_scale, folded, rms_norm, unfolded
 from regraft.training.settings import HeadSettings
 from regraft.training.trained import Activation, Floats, TrainedHeads
 from regraft.training.weights import HeadWeights, head_probabilities, initial_heads, initial_weights, stacked_layers
@@ -59,7 +60,7 @@ def train_heads(
     class_weight: Sequence[float] | Floats | None = None,
     sampling: Sampling = "plain",
     initial: Sequence[HeadWeights] | None = None,
-    scale: float = 1.0,
+    scale: float | Floats = 1.0,
     epoch_images: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> TrainedHeads:
@@ -102,7 +103,8 @@ def train_heads(
         scale: trains as if every feature were divided by this number (see `rms_norm`), which makes a learning rate
             mean the same for backbones with large and with small features. The weights given and returned are always
             those for the features as they are: the first kernel is divided by the scale, and nothing is approximated.
-            Biases and later layers keep their learning rate.
+            Biases and later layers keep their learning rate. An array (D,) divides every feature by a number of its
+            own (see `scaling.source_scale`); with all of them equal it is as one number, up to rounding.
         epoch_images: so many images are an epoch, in place of all of them: the next one goes on where it ended, and
             what comes at the end of an epoch (the measuring) comes more often, or less.
         progress: called with 1 after each epoch.
@@ -117,8 +119,32 @@ def train_heads(
     outputs = outputs_of(classes, activation)
     features, labels = checked_views(features, labels, classes)
     width = features.shape[-1]
-    checked_options(settings, epochs, batch_size, scale, sampling, epoch_images)
     validation = checked_validation(validation, classes, width)
+    if isinstance(scale, np.ndarray):
+        divisors = checked_scale(scale, width)
+        scaled = train_heads(
+            features / divisors,
+            labels,
+            settings,
+            classes=classes,
+            epochs=epochs,
+            order_seed=order_seed,
+            validation=None if validation is None else (validation[0] / divisors, validation[1]),
+            batch_size=batch_size,
+            activation=activation,
+            class_weight=class_weight,
+            sampling=sampling,
+            initial=None if initial is None else [unfolded(head, divisors) for head in initial],
+            epoch_images=epoch_images,
+            progress=progress,
+        )
+        return replace(
+            scaled,
+            scale=divisors,
+            weights=tuple(folded(head, divisors) for head in scaled.weights),
+            best_weights=tuple(folded(head, divisors) for head in scaled.best_weights),
+        )
+    checked_options(settings, epochs, batch_size, scale, sampling, epoch_images)
     weights = checked_class_weight(class_weight, classes)
     start = (
         initial_heads(settings, width, outputs, scale)
@@ -183,16 +209,6 @@ def train_heads(
         seconds=np.tile(seconds, (len(settings), 1)),
         diverged=~finite,
     )
-
-
-def rms_norm(features: Floats) -> float:
-    """The root mean square over the images of the length of their feature vectors (N, D); 1 where all are zero.
-
-    As `scale` of `train_heads`, it makes the features' mean squared length 1. Of views (V, N, D), over all of them.
-    """
-    flat = features.reshape(-1, features.shape[-1])
-    squares = np.einsum("nd,nd->n", flat, flat)
-    return math.sqrt(float(squares.mean(dtype=np.float64))) or 1.0
 
 
 def balanced_class_weight(labels: Labels, classes: int) -> Floats:

@@ -232,5 +232,12 @@ def default_momentum(optimizer: Optimizer) -> float:
 
 
 def default_weight_decay(optimizer: Optimizer) -> float:
-    """The weight decay where none is given: Keras' own."""
+    """The weight decay where none is given: Keras' own.
+
+    More features, of several backbones at once, want no more of it. Small flowers, five folds, test loss in nats
+    and accuracy without, with 0.0003 and with 0.001, the learning rates as ever:
+
+        EfficientNetLite1@320                     0.256, 90.8 %     0.252, 90.9 %     0.277, 90.7 %
+        EfficientNetLite1@320+MobileNet-0.75      0.245, 91.6 %     0.244, 91.4 %     0.276, 90.7 %
+    """
     return 0.004 if optimizer == "adamw" else 0.0

@@ -47,7 +47,7 @@ class TrainedHeads:
     classes: int
     order_seed: int
     batch_size: int
-    scale: float
+    scale: float | Floats
     weights: tuple[HeadWeights, ...]
     best_weights: tuple[HeadWeights, ...]
     best_epoch: npt.NDArray[np.int64]

@@ -9,6 +9,7 @@ from PIL import Image
 
 from regraft.errors import InputError
 from regraft.images.domains import write_versions
+from regraft.images.labelled import SkippedFile
 from regraft.images.opening import open_images
 from regraft.images.unlabelled import NO_LABEL
 from regraft.transfer.adaptation.images import find_parts
@@ -72,8 +73,42 @@ def test_a_plain_folder_has_no_labels_and_nothing_is_measured(photos: Path, tmp_
     parts = find_parts(photos, tmp_path / "new")
     assert (len(parts.adapted), len(parts.measured), parts.labelled) == (75, 0, frozenset())
     assert {image.label for image in parts.adapted} == {NO_LABEL}
+    assert len(find_parts(photos, tmp_path / "new", per_class=4).adapted) == 12  # 4 for each of the three classes
     with pytest.raises(InputError, match="have no labels"):
         find_parts(photos, tmp_path / "new", labels=2)
+
+
+def test_what_cannot_be_read_is_replaced_among_the_labelled_and_named_with_its_domain(
+    photos: Path, target: Path
+) -> None:
+    parts = find_parts(photos, target, labels=3, seed=1)
+    gone = [parts.source[0], next(image for image in parts.adapted if image.sha256 in parts.labelled)]
+    readable = {image.sha256 for image in parts.images} - {image.sha256 for image in gone}
+    left = parts.without([SkippedFile(image.name, "no photo") for image in gone], readable, 3, 1)
+    assert (len(left.source), len(left.adapted), len(left.measured)) == (74, 35, 39)
+    assert len(left.labelled - parts.labelled) == 1
+    assert left.skipped == (
+        SkippedFile(f"source: {gone[0].name}", "no photo"),
+        SkippedFile(f"target: {gone[1].name}", "no photo"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "kept", "message"),
+    [
+        ("source", 51, "too few source images"),
+        ("adapted", 9, "too few target images"),
+        ("adapted", 14, "not 3 target images"),
+        ("measured", 0, "None of the target images that are to be measured"),
+    ],
+)
+def test_too_few_that_can_be_read_are_refused(photos: Path, target: Path, part: str, kept: int, message: str) -> None:
+    parts = find_parts(photos, target, labels=3)
+    gone = {image.sha256: image for image in getattr(parts, part)[kept:]}
+    readable = {image.sha256 for image in parts.images} - set(gone)
+    with pytest.raises(InputError, match=message) as caught:
+        parts.without([SkippedFile(image.name, "no photo") for image in gone.values()], readable, 3, 0)
+    assert ("no photo" in str(caught.value)) == (message != "not 3 target images")
 
 
 def test_at_most_so_many_of_each_class(photos: Path, target: Path) -> None:
@@ -102,11 +137,12 @@ def test_different_classes_are_named_and_common_ones_can_be_kept(photos: Path, t
         ({"per_class": 1}, "too few source images"),
         ({"per_class": 3}, "too few target images"),
         ({"path": Path("copy")}, "neither source nor target"),
+        ({"source": "digits", "path": Path("copy")}, "files of its own"),
     ],
 )
 def test_what_cannot_be_done_is_said(photos: Path, target: Path, options: dict[str, int], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        find_parts(photos, target, **options)  # type: ignore[arg-type]
+        find_parts(**{"source": photos, "target": target, **options})  # type: ignore[arg-type]
 
 
 def test_too_few_loose_images_are_refused(photos: Path, tmp_path: Path) -> None:

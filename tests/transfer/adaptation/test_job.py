@@ -55,7 +55,7 @@ def test_every_method_is_fitted_chosen_by_cross_validation_and_measured(done: Ad
     assert set(rows["coral"]["against"]) == {"source-only", "target-only"}
     assert set(rows["source-only"]["against"]) == {"target-only"}
     assert facts["target"]["labelled"] == 12
-    assert [file["file"] for file in facts["skipped"]] == ["red/broken.jpg"]
+    assert [file["file"] for file in facts["skipped"]] == ["target: red/broken.jpg"]
     json.dumps(facts, allow_nan=False)
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from regraft.errors import InputError
 from regraft.transfer.adaptation._skada import fit_adapter, skada
 from regraft.transfer.adaptation.linear import answers
 from regraft.transfer.adaptation.problem import Domains, no_labels
-from regraft.transfer.adaptation.transport import OptimalTransport
+from regraft.transfer.adaptation.transport import OptimalTransport, check_pairs
 
 
 def test_two_images_go_to_the_nearest_two() -> None:
@@ -29,3 +31,10 @@ def test_a_target_that_was_moved_is_followed() -> None:
     target = source[::-1] + np.array([4, 0])  # all of it on one side of the source head
     head = OptimalTransport().prepare(Domains(source, labels, target, 2))(*no_labels(2))
     assert np.mean(answers(head, target) == labels[::-1]) == 1
+
+
+def test_a_plan_that_no_memory_holds_is_refused() -> None:
+    check_pairs(5_000, 10_000)
+    with pytest.raises(InputError, match="60,000 × 1,797 = 107,820,000") as caught:
+        check_pairs(60_000, 1_797)
+    assert "--per-class" in str(caught.value)

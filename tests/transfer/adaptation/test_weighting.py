@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from regraft.transfer.adaptation._skada import skada
 from regraft.transfer.adaptation.linear import answers
 from regraft.transfer.adaptation.problem import Domains, no_labels
-from regraft.transfer.adaptation.weighting import MOST, ImportanceWeighting, importance
+from regraft.transfer.adaptation.weighting import MOST, ImportanceWeighting, capped, importance
 
 RNG = np.random.default_rng(0)
 
@@ -35,9 +36,15 @@ def test_those_of_skada_are_their_inverse_still() -> None:
 def test_no_image_decides_everything() -> None:
     source = np.concatenate([RNG.normal(0, 1, (199, 2)), [[8.0, 8.0]]])
     weights = importance(source, RNG.normal(8, 1, (200, 2)), penalty=1e-6)
-    assert weights.max() <= MOST / np.minimum(weights, MOST).mean() * 200
-    assert weights.argmax() == 199
-    assert np.isfinite(weights).all()
+    assert weights.max() == weights[199] == MOST  # 200 without a limit
+    assert weights.mean() == pytest.approx(1)
+    assert (weights > 0).all()
+
+
+def test_what_is_above_the_limit_goes_to_the_others_by_hand() -> None:
+    # 2 of 5 for the first; the others' 3 in proportions 4 : 1 : 1 : 0 make the second 2 too; 1 is left for 1 : 1 : 0.
+    np.testing.assert_allclose(capped(np.array([94, 4, 1, 1, 1e-9]), 2), [2, 2, 0.5, 0.5, 0], atol=1e-8)
+    np.testing.assert_allclose(capped(np.array([1.0, 2, 3]), 2), [0.5, 1, 1.5])
 
 
 def test_where_the_rule_changes_the_part_like_the_target_is_learnt() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,19 +50,47 @@ class Parts:
     skipped: tuple[SkippedFile, ...]
     copies: int
 
-    def without(self, unreadable: Sequence[SkippedFile], hashes: frozenset[str], labels: int, seed: int) -> Parts:
-        """The same without images that turned out not to be readable; others take the place of those with labels."""
+    @property
+    def images(self) -> tuple[LabelledImage, ...]:
+        """The images of all parts: source, adapted, measured."""
+        return (*self.source, *self.adapted, *self.measured)
+
+    def without(self, unreadable: Sequence[SkippedFile], readable: Collection[str], labels: int, seed: int) -> Parts:
+        """The same without images that turned out not to be readable; others take the place of those with labels.
+
+        Args:
+            unreadable: one for each image that is not in `readable`, in the order of `images`.
+            readable: the hashes of the others.
+            labels, seed: as in `find_parts`.
+
+        Raises:
+            InputError: too few are left.
+        """
+        gone = [image.sha256 for image in self.images if image.sha256 not in readable]
+        source = {image.sha256 for image in self.source}
+        skipped = [
+            skip
+            for sha256, file in zip(gone, unreadable, strict=True)
+            for skip in _of("source" if sha256 in source else "target", [file])
+        ]
         kept = [
-            tuple(image for image in images if image.sha256 not in hashes)
+            tuple(image for image in images if image.sha256 in readable)
             for images in (self.source, self.adapted, self.measured)
         ]
+        if self.measured and not kept[2]:
+            raise InputError(
+                "None of the target images that are to be measured can be read.",
+                expected="at least one",
+                received="; ".join(f"{file.name}: {file.reason}" for file in skipped[-3:]),
+            )
+        _check_numbers(kept[0], self.classes, kept[1], unreadable=skipped)
         return replace(
             self,
             source=kept[0],
             adapted=kept[1],
             measured=kept[2],
-            labelled=draw_labelled(kept[1], labels, seed),
-            skipped=(*self.skipped, *unreadable),
+            labelled=draw_labelled(kept[1], self.classes, labels, seed),
+            skipped=(*self.skipped, *skipped),
         )
 
 
@@ -87,7 +115,8 @@ def find_parts(
         path: of a local copy of the named set that is source or target.
         classes: keep only these; None for all.
         labels: so many target images of each class have labels that are used.
-        per_class: takes at most so many images of each class of the source, to adapt to, and to measure on.
+        per_class: takes at most so many images of each class of the source, to adapt to, and to measure on; of images
+            without labels, as many as that would be with all classes.
         seed: of all that is drawn.
 
     Raises:
@@ -102,8 +131,9 @@ def find_parts(
         )
     _check_path(source, target, path)
     given = open_images(source, path=_own(source, path), classes=classes)
-    plain = is_plain_folder(Path(target))
-    found = read_plain_folder(Path(target)) if plain else open_images(target, path=_own(target, path), classes=classes)
+    folder, copy = Path(target).expanduser(), _own(target, path)
+    plain = copy is None and is_plain_folder(folder)
+    found = read_plain_folder(folder) if plain else open_images(target, path=copy, classes=classes)
     if plain:
         if labels:
             raise InputError(
@@ -124,14 +154,14 @@ def find_parts(
         adapted = [image for image, split in zip(found.images, splits, strict=True) if split != "test"]
         measured = [image for image, split in zip(found.images, splits, strict=True) if split == "test"]
     if per_class is not None:
-        adapted, measured = (_first(images, per_class, seed) for images in (adapted, measured))
-    own = own if per_class is None else _first(own, per_class, seed)
-    _check_numbers(own, given.classes, adapted, copies)
+        own, measured = (_first(images, per_class, seed) for images in (own, measured))
+        adapted = _first(adapted, per_class * len(given.classes) if plain else per_class, seed)
+    _check_numbers(own, given.classes, adapted, copies=copies)
     return Parts(
         source=tuple(own),
         adapted=tuple(adapted),
         measured=tuple(measured),
-        labelled=draw_labelled(adapted, labels, seed),
+        labelled=draw_labelled(adapted, given.classes, labels, seed),
         classes=given.classes,
         names=(given.name, found.name),
         skipped=(*_of("source", [*given.skipped, *copies]), *_of("target", found.skipped)),
@@ -140,10 +170,10 @@ def find_parts(
 
 
 def _check_path(source: str | Path, target: str | Path, path: Path | None) -> None:
-    if path is not None and not {str(source), str(target)} & set(NAMED_SETS):
+    if path is not None and _own(source, path) is None and _own(target, path) is None:
         raise InputError(
-            "A local copy is given, but neither source nor target is a named data set.",
-            expected=", ".join(NAMED_SETS),
+            "A local copy is given, but neither source nor target is a named data set with files of its own.",
+            expected=", ".join(name for name, named in NAMED_SETS.items() if named.files),
             received=f"{source} and {target}",
         )
 
@@ -178,25 +208,32 @@ def _check_numbers(
     source: Sequence[LabelledImage],
     classes: Sequence[str],
     adapted: Sequence[LabelledImage],
-    copies: Sequence[SkippedFile],
+    *,
+    copies: Sequence[SkippedFile] = (),
+    unreadable: Sequence[SkippedFile] = (),
 ) -> None:
+    hint = f"{len(copies)} source images are in the target too and were left out" if copies else None
+    if unreadable:
+        some = "; ".join(f"{file.name}: {file.reason}" for file in unreadable[:3])
+        hint = f"{len(unreadable)} images cannot be read: {some}"
     counts = Counter(image.label for image in source)
     if short := [label for label in classes if counts[label] < LEAST_SOURCE]:
         raise InputError(
             "There are too few source images.",
             expected=f"at least {LEAST_SOURCE} of each class",
             received=", ".join(f"{counts[label]} of '{label}'" for label in short[:5]),
-            hint=f"{len(copies)} source images are in the target too and were left out" if copies else None,
+            hint=hint,
         )
     if len(adapted) < LEAST_TARGET:
         raise InputError(
             "There are too few target images to adapt to.",
             expected=f"at least {LEAST_TARGET}, beside those that are only measured",
             received=str(len(adapted)),
+            hint=hint if unreadable else None,
         )
 
 
-def draw_labelled(images: Sequence[LabelledImage], count: int, seed: int) -> frozenset[str]:
+def draw_labelled(images: Sequence[LabelledImage], classes: Sequence[str], count: int, seed: int) -> frozenset[str]:
     """The hashes of the target images whose labels are used, so many of each class, drawn by a seeded hash.
 
     Raises:
@@ -205,12 +242,12 @@ def draw_labelled(images: Sequence[LabelledImage], count: int, seed: int) -> fro
     if not count:
         return frozenset()
     there = Counter(image.label for image in images)
-    if short := [label for label in sorted(there) if there[label] < count]:
+    if short := [label for label in classes if there[label] < count]:
         raise InputError(
             f"There are not {count} target images of every class to take labels from.",
             expected=f"at least {count} of each, beside those that are only measured",
             received=", ".join(f"{there[label]} of '{label}'" for label in short[:5]),
-            hint=f"--labels {min(there.values())}",
+            hint=f"--labels {least}" if (least := min(there[label] for label in classes)) else None,
         )
     return frozenset(image.sha256 for image in _first(images, count, seed, "label"))
 

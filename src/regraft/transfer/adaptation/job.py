@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from regraft.backbones.base import Base, open_base
 from regraft.backbones.catalogue import DEFAULT_BACKBONE
-from regraft.errors import InputError
 from regraft.features.extraction import extract
 from regraft.images.labelled import LabelledImage
 from regraft.training.weights import HeadWeights
@@ -32,6 +31,7 @@ from regraft.transfer.adaptation.measuring import Right, compare_with, share_of
 from regraft.transfer.adaptation.methods import METHODS, Method, wanted_methods
 from regraft.transfer.adaptation.problem import Domains, Reduction
 from regraft.transfer.adaptation.saving import check_folder, save_adaptation
+from regraft.transfer.adaptation.transport import OptimalTransport, check_pairs
 
 Features = npt.NDArray[np.float32]
 
@@ -114,6 +114,8 @@ def adapt_domains(
         source, target, path=Path(path) if path is not None else None, classes=classes, labels=labels,
         per_class=per_class, seed=seed,
     )  # fmt: skip
+    if any(method.name == OptimalTransport.name for method in tried):
+        check_pairs(len(parts.source), len(parts.adapted))
     if parts.copies and tell is not None:
         tell(f"{parts.copies} source images are in the target too: left out of the source.")
     parts, features, precision = _features(parts, base, labels, seed)
@@ -141,6 +143,8 @@ def adapt_domains(
         },
         "classes": list(parts.classes),
         "labels_per_class": labels,
+        "per_class": per_class,
+        "asked_for": None if methods is None else list(methods),
         "backbone": base.spelling,
         "precision": precision,
         "seed": seed,
@@ -160,19 +164,9 @@ def adapt_domains(
 
 def _features(parts: Parts, base: Base, labels: int, seed: int) -> tuple[Parts, list[Features], str]:
     """The features of the three parts, and the parts without what could not be read."""
-    everything = (*parts.source, *parts.adapted, *parts.measured)
-    extracted = extract(everything, base)
-    readable = {image.sha256 for image in extracted.images}
-    unreadable = frozenset(image.sha256 for image in everything) - readable
-    parts = parts.without(extracted.skipped, unreadable, labels, seed)
-    there = {image.label for image in parts.source}
-    if there != set(parts.classes) or not parts.adapted:
-        raise InputError(
-            "Too few images can be read.",
-            expected="source images of every class, and target images",
-            received="; ".join(f"{file.name}: {file.reason}" for file in extracted.skipped[:5]),
-        )
+    extracted = extract(parts.images, base)
     row = {image.sha256: number for number, image in enumerate(extracted.images)}
+    parts = parts.without(extracted.skipped, row.keys(), labels, seed)
     found = extracted.features()
     return (
         parts,

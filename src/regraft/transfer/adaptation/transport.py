@@ -5,11 +5,30 @@ from __future__ import annotations
 import warnings
 from typing import ClassVar
 
+from regraft.errors import InputError
 from regraft.transfer.adaptation._skada import fit_adapter, skada
 from regraft.transfer.adaptation.baselines import trainer_on
 from regraft.transfer.adaptation.problem import Domains, Trainer, What
 
 _ROUNDS = 1_000_000
+
+MOST_PAIRS = 50_000_000
+"""Of a source and a target image, at most: each takes some 30 bytes while the plan is made."""
+
+
+def check_pairs(source: int, target: int) -> None:
+    """Makes sure that a plan between so many images fits into the memory of a usual machine.
+
+    Raises:
+        InputError: there are more than `MOST_PAIRS`.
+    """
+    if source * target > MOST_PAIRS:
+        raise InputError(
+            "There are too many images for a transport plan between them.",
+            expected=f"at most {MOST_PAIRS:,} pairs of a source and a target image",
+            received=f"{source:,} × {target:,} = {source * target:,}",
+            hint="--per-class 500; or only other methods: --method coral --method subspace-alignment",
+        )
 
 
 class OptimalTransport:
