@@ -93,7 +93,8 @@ def adapt(
         path: a local copy of the named set that is source or target.
         classes: keep only these.
         labels: the labels of so many target images of each class are used to train on.
-        per_class: at most so many images of each class of the source, to adapt to, and to measure on.
+        per_class: at most so many images of each class of the source, to adapt to, and to measure on; of images without
+            labels, as many as that would be with all classes.
         methods: choose among these, such as `["coral"]`; among all that can be had where None.
         seed: of all that is drawn.
         output: a new or empty folder for `adaptation.json`, `predictions.csv`, `labels.txt`, `model.keras` and

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from regraft.backbones._outlines import without_values
 from regraft.backbones.alexnet import build_alexnet
 from regraft.backbones.base import open_base
 from regraft.backbones.catalogue import CATALOGUE
@@ -18,9 +19,8 @@ SMALL = parse_backbone("AlexNet@63")
 
 
 def outline(**options: Any) -> Any:
-    import keras
 
-    with keras.StatelessScope(initialize_variables=False):
+    with without_values():
         return build_alexnet(**{"size": 224, "include_top": True, "data_format": "channels_last", **options})
 
 
@@ -43,11 +43,10 @@ def test_layers_are_those_of_torchvision() -> None:
 
 
 def test_smallest_input() -> None:
-    import keras
 
     card = CATALOGUE["AlexNet"]
     assert outline(size=card.minimum_size, include_top=False).output_shape == (None, card.features)
-    with keras.StatelessScope(initialize_variables=False), pytest.raises(ValueError, match=r"pool5|[Nn]egative"):
+    with without_values(), pytest.raises(ValueError, match=r"pool5|[Nn]egative"):
         build_alexnet(size=card.minimum_size - 1, include_top=False, data_format="channels_last")
     with pytest.raises(InputError, match="from 63 to"):
         parse_backbone("AlexNet@62")

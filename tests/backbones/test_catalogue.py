@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from regraft.backbones._outlines import without_values
 from regraft.backbones.catalogue import CATALOGUE, DEFAULT_BACKBONE, get_card
 from regraft.errors import InputError
 
@@ -34,7 +35,7 @@ def build(name: str, **options: Any) -> Any:
     """The network with shapes but without arrays: in a stateless scope Keras allocates no variable."""
     keras = import_keras()
     try:
-        with keras.StatelessScope(initialize_variables=False):
+        with without_values():
             if name.startswith("EfficientNetLite"):
                 from regraft.backbones.efficientnet_lite import build_efficientnet_lite
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from profiled import profiled_macs
 
+from regraft.backbones._outlines import without_values
 from regraft.backbones.catalogue import CATALOGUE
 from regraft.backbones.costs import LayerCost, Totals, layer_costs, network_costs, totals
 from regraft.backbones.names import BackboneName, parse_backbone
@@ -76,9 +77,8 @@ def test_an_open_size_is_uncounted_until_it_is_given() -> None:
 
 def test_channels_first_is_shown_and_counted_like_channels_last() -> None:
     name = parse_backbone("AlexNet@63")
-    import keras
 
-    with keras.StatelessScope(initialize_variables=False):
+    with without_values():
         first, last = (
             layer_costs(build_network(name, weights=None, include_top=True, data_format=data_format))
             for data_format in ("channels_first", "channels_last")
@@ -90,9 +90,8 @@ def test_channels_first_is_shown_and_counted_like_channels_last() -> None:
 
 @pytest.mark.parametrize("spelling", EVERY)
 def test_equals_tensorflows_profiler_and_keras_parameters(spelling: str) -> None:
-    import keras
 
-    with keras.StatelessScope(initialize_variables=False):
+    with without_values():
         model = build_network(parse_backbone(spelling), weights=None, include_top=True)
         found = totals(layer_costs(model))
         assert found == Totals(model.count_params(), found.trainable, profiled_macs(model), ())
@@ -131,7 +130,7 @@ def test_the_two_towers_of_2012() -> None:
     convolutions = [kinds.Conv2D(96, 11, strides=4), kinds.Conv2D(256, 5, padding="same", groups=2)]
     convolutions += [kinds.Conv2D(384, 3, padding="same"), kinds.Conv2D(384, 3, padding="same", groups=2)]
     convolutions += [kinds.Conv2D(256, 3, padding="same", groups=2)]
-    with keras.StatelessScope(initialize_variables=False):
+    with without_values():
         model = keras.Sequential([keras.Input((227, 227, 3))])
         for number, layer in enumerate(convolutions):
             model.add(layer)

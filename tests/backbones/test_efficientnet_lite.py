@@ -10,6 +10,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from regraft.backbones import efficientnet_lite
+from regraft.backbones._outlines import without_values
 from regraft.backbones.efficientnet_lite import (
     VARIANTS,
     build_efficientnet_lite,
@@ -38,7 +39,7 @@ def test_parameters(name: str, parameters: int) -> None:
     import keras
 
     try:
-        with keras.StatelessScope(initialize_variables=False):
+        with without_values():
             assert network(name).count_params() == parameters
             features = network(name, include_top=False, data_format="channels_first", size=96)
             assert features.count_params() == parameters - 1281 * 1000

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from regraft.backbones._layer_calls import layer_calls
 from regraft.backbones._layer_macs import NO_RULE, OPEN_SIZE, Filters, read_filters
+from regraft.backbones._outlines import without_values
 
 
 def layers() -> Any:
@@ -24,7 +25,7 @@ def filters_of(layer: Any, shape: tuple[int | None, ...]) -> Filters:
     import keras
 
     tensor = keras.Input(shape)
-    with keras.StatelessScope(initialize_variables=False):
+    with without_values():
         return read_filters(layer_calls(keras.Model(tensor, layer(tensor)))[-1])
 
 

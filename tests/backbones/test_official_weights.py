@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from regraft.backbones._outlines import without_values
 from regraft.backbones.catalogue import CATALOGUE
 from regraft.backbones.names import BackboneName
 from regraft.backbones.official_weights import OfficialFile, official_weights
@@ -34,7 +35,7 @@ def asking(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(file_utils, "get_file", tell)
     try:
-        with keras.StatelessScope(initialize_variables=False):
+        with without_values():
             yield
     finally:
         keras.utils.clear_session()

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from regraft.backbones._outlines import without_values
 from regraft.backbones.costs import layer_costs, network_costs
 from regraft.backbones.names import parse_backbone
 from regraft.backbones.separable import SeparablePair, separable_pairs
@@ -59,10 +60,9 @@ def test_hand_worked() -> None:
 def test_the_formula_is_exact_and_the_standard_convolution_is_counted_like_any(
     kernel: tuple[int, int], stride: int, inputs: int, outputs: int, multiplier: int, padding: str
 ) -> None:
-    import keras
 
     kinds, how = layers(), {"strides": stride, "padding": padding}
-    with keras.StatelessScope(initialize_variables=False):
+    with without_values():
         both = chain(
             kinds.DepthwiseConv2D(kernel, depth_multiplier=multiplier, **how), kinds.Conv2D(outputs, 1),
             shape=(11, 13, inputs),

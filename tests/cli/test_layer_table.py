@@ -39,7 +39,9 @@ def test_columns(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_pairs(capsys: pytest.CaptureFixture[str]) -> None:
     say_pairs([])
-    assert "no depthwise-separable" in capsys.readouterr().out
+    assert capsys.readouterr().out == "\nIt has no depthwise-separable convolutions.\n"
+    say_pairs([], all_known=False)
+    assert capsys.readouterr().out == "\nIt has no depthwise-separable convolutions whose sizes are known.\n"
     pair = {"depthwise": "both", "pointwise": "both", "kernel": [3, 1], "stride": [2, 2], "inputs": 4, "outputs": 8}
     say_pairs([pair | {"multiplier": 2, "macs": 100, "standard_macs": 400, "ratio": 0.25, "formula": 0.25}])
     assert "both             3×1 ×2 / s2      4 → 8      100       400  0.2500      0.2500" in capsys.readouterr().out

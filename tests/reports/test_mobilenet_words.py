@@ -80,6 +80,22 @@ def test_every_sentence_of_a_whole_study(found: MobileNetFound) -> None:
     assert words.warnings(found) == ()
 
 
+@pytest.mark.parametrize(
+    ("network", "pixels", "usual"),
+    [
+        ("MobileNet@160", 160, "224 × 224, where accuracies may be higher; training all layers takes about 2.0 times"),
+        ("EfficientNetLite1@160", 160, "240 × 240"),
+        ("MobileNet", 224, None),
+        ("a/saved.keras", 160, None),
+    ],
+)
+def test_what_the_network_was_pretrained_with(tmp_path: Path, network: str, pixels: int, usual: str | None) -> None:
+    found = found_mobilenet(tmp_path / "study", dogs=None)
+    found.facts["backbone"].update(name=network, size=[pixels, pixels])
+    said = [text for text in words.limits(found) if "was pretrained at" in text]
+    assert [usual in checked(text) for text in said] == ([] if usual is None else [True])
+
+
 def test_what_was_left_out_or_replaced_is_said(tmp_path: Path) -> None:
     right = {stage: count for stage, count in RIGHT.items() if stage != "scratch"}
     found = found_mobilenet(

@@ -138,9 +138,10 @@ def test_learning_rates_are_tried_where_the_plan_names_none(
     with quickly():
         study = begin(photos, tmp_path / "study", backbone=str(save_small_network(tmp_path / "small.keras")), seed=5)
         # Taken back before `quickly` takes back its own: the other way round its plan would remain.
-        with monkeypatch.context() as patch, pytest.raises(Asked) as raised:
+        with monkeypatch.context() as patch:
             patch.setattr(mobilenet_study, "QUICK", PLAN)
-            mobilenet.from_scratch(study, told.append)
+            with pytest.raises(Asked) as raised:
+                mobilenet.from_scratch(study, told.append)
     (settings,) = raised.value.args
     assert settings.learning_rates == default_rates(batchnorm=True)
     assert (settings.epochs, settings.trial_epochs, settings.seed) == (PLAN.scratch, PLAN.trial, 5)

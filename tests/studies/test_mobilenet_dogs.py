@@ -8,7 +8,7 @@ from small_mobilenet import dogs_of
 
 from regraft.errors import InputError
 from regraft.images.folders import scan_folder
-from regraft.studies.mobilenet_dogs import dogs_and_flowers, find_dogs
+from regraft.studies.mobilenet_dogs import check_flowers, dogs_and_flowers, find_dogs
 
 
 def test_dogs_are_found_in_a_class_folder_in_splits_or_alone(photos: Path, tmp_path: Path) -> None:
@@ -24,6 +24,16 @@ def test_dogs_are_found_in_a_class_folder_in_splits_or_alone(photos: Path, tmp_p
         assert not isinstance(found, str)
         assert len(found.images) == 25
         assert {(image.label, image.split) for image in found.images} == {("dogs", None)}
+
+
+def test_only_flowers_stand_for_flowers(tmp_path: Path) -> None:
+    assert check_flowers(["Daisy", "roses"], None) is None
+    why = check_flowers(["daisy", "cats"], None)
+    assert why is not None
+    assert "not known to be flowers" in why
+    assert check_flowers(["lily", "rose"], tmp_path) is None  # who gives dogs says so
+    with pytest.raises(InputError, match="needs images without dogs"):
+        check_flowers(["cats", "Dogs"], tmp_path)
 
 
 def test_what_has_no_dogs_is_refused(photos: Path, tmp_path: Path) -> None:

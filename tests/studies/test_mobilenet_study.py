@@ -49,6 +49,11 @@ def test_what_cannot_be_done_is_refused_before_there_is_a_folder(photos: Path, t
         begin(photos, output, scratch_epochs=-1, **given)
     with pytest.raises(InputError, match="There are no dogs"):
         begin(photos, output, dogs=photos, **given)
+    shutil.copytree(photos / "red", tmp_path / "dogs", ignore=lambda _, names: sorted(names)[2:])
+    for file in (tmp_path / "dogs").iterdir():
+        file.write_bytes(file.read_bytes() + b"another")
+    with pytest.raises(InputError, match="at least"):
+        begin(photos, output, dogs=tmp_path / "dogs", **given)
     with pytest.raises(InputError):
         begin(tmp_path / "nothing", output, **given)
     with pytest.raises(InputError, match="There is no Keras model"):

@@ -16,6 +16,7 @@ from typing import Any
 
 from regraft.backbones._layer_calls import LayerCall, Shape, layer_calls
 from regraft.backbones._layer_macs import read_filters
+from regraft.backbones._outlines import without_values
 from regraft.backbones.names import BackboneName
 from regraft.backbones.networks import build_network
 
@@ -104,9 +105,8 @@ def network_costs(name: BackboneName) -> list[LayerCost]:
 
     It is built without the values of its weights, which for the largest saves seconds and a gigabyte.
     """
-    import keras
 
-    with keras.StatelessScope(initialize_variables=False):
+    with without_values():
         return layer_costs(build_network(name, weights=None, include_top=True))
 
 

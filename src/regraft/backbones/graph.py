@@ -228,6 +228,7 @@ def _write_graph(request: dict[str, Any]) -> None:
         plain = Path(scratch) / "plain.xml"
         model.export(str(plain), format="openvino", verbose=False)
         graph = openvino.Core().read_model(plain)
+        _keep_the_output(graph)
         channels_first = request["data_format"] == "channels_first"
         rank = list(graph.inputs[0].get_partial_shape())
         graph.reshape([1, *rank[1:]])
@@ -251,6 +252,13 @@ def _write_graph(request: dict[str, Any]) -> None:
             steps.output().model().set_layout(openvino.Layout("NCHW"))
             steps.output().tensor().set_layout(openvino.Layout("NHWC"))
         openvino.save_model(steps.build(), target, compress_to_fp16=False)
+
+
+def _keep_the_output(graph: Any) -> None:
+    """Takes out the scalars, pieces of a shape, that TensorFlow's export of a resizing layer leaves as outputs."""
+    for result in graph.results:
+        if result.get_output_partial_shape(0).rank == 0:
+            graph.remove_result(result)
 
 
 def _write_graph_explained(request: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from regraft.backbones._blocks import read_blocks
+from regraft.backbones._outlines import without_values
 from regraft.backbones._topology import INPUT, read_graph
 from regraft.backbones.cards import Card
 from regraft.backbones.names import BackboneName
@@ -117,9 +118,8 @@ def network_outline(name: BackboneName) -> Any:
 
     For the largest it saves seconds and a gigabyte.
     """
-    import keras
 
-    with keras.StatelessScope(initialize_variables=False):
+    with without_values():
         return build_network(name, weights=None)
 
 

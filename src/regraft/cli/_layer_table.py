@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from regraft.cli._output import say
+from regraft.reports._words import count
 
 CONVENTION = (
     "MACs: multiply-accumulates for one image, of convolutions and Dense layers, padding included; adding biases, "
@@ -56,13 +57,13 @@ def say_layers(row: dict[str, Any], every: bool) -> None:
         return line
 
     if others:
-        lines.append(sums_line(f"{len(others)} others", sum(one["parameters"] for one in others), "0"))
+        lines.append(sums_line(count(len(others), "other"), sum(one["parameters"] for one in others), "0"))
     lines.append(sums_line("total", sums["parameters"], macs_text(sums)))
     say()
     aligned([heads, *lines], right=(sums_at, sums_at + 1))
     if others:
         kinds = Counter(layer["kind"] for layer in others)
-        say("others: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
+        say("others: " + ", ".join(f"{number} {kind}" for kind, number in kinds.most_common()))
     say(_totals_sentence(row))
     for layer in layers:
         if layer["uncounted"]:
@@ -85,10 +86,15 @@ def macs_text(sums: dict[str, Any]) -> str:
     return ("at least " if sums["uncounted"] else "") + f"{sums['macs']:,}"
 
 
-def say_pairs(pairs: Sequence[dict[str, Any]]) -> None:
-    """Prints what each depthwise-separable pair costs against the standard convolution it replaces."""
+def say_pairs(pairs: Sequence[dict[str, Any]], *, all_known: bool = True) -> None:
+    """Prints what each depthwise-separable pair costs against the standard convolution it replaces.
+
+    Args:
+        pairs: of a network, as `regraft backbones NAME --json` has them.
+        all_known: that no layer was left out of them because its size is open.
+    """
     if not pairs:
-        say("\nIt has no depthwise-separable convolutions.")
+        say("\nIt has no depthwise-separable convolutions" + ("." if all_known else " whose sizes are known."))
         return
     lines = [["depthwise + 1×1", "filter / stride", "in → out", "MACs", "standard", "ratio", "1/N + 1/D²"]]
     for pair in pairs:

@@ -182,20 +182,26 @@ def _read_size(text: str | None) -> tuple[int, ...] | None:
 
 def _say_inside(row: dict[str, Any], every: bool) -> None:
     say_layers(row, every)
-    say_pairs(row["separable_pairs"])
+    say_pairs(row["separable_pairs"], all_known=not _has_open_sizes(row))
     if row["blocks"]:
         say_blocks(row["blocks"])
+
+
+def _has_open_sizes(row: dict[str, Any]) -> bool:
+    from regraft.backbones._layer_macs import OPEN_SIZE
+
+    return any(layer["uncounted"] == OPEN_SIZE for layer in row["layers"])
 
 
 def _notes(rows: list[dict[str, Any]], layers: bool) -> None:
     note(CONVENTION)
     if any(row["separable_pairs"] for row in rows):
         note(PAIRS)
-    if any("size is open" in layer["uncounted"] for row in rows for layer in row["layers"]):
+    if any(map(_has_open_sizes, rows)):
         note("?: the size is open; --size 224 gives it.")
     if layers:
         note("cut: the network can be cut after this layer; all that comes later needs nothing but its output.")
-    else:
+    elif any(row["blocks"] for row in rows):
         note("--blocks N trains the last N blocks. All layers and allowed cuts: add --layers.")
 
 

@@ -36,6 +36,7 @@ def classify(
 
     For labelled images: whether ImageNet has such a class, how often the network says it, and what it says instead.
     """
+    from regraft.reports._words import count
     from regraft.reports.as_it_comes_words import what_is_missing
     from regraft.transfer.as_it_comes import classify_as_it_comes
 
@@ -51,7 +52,7 @@ def classify(
             for answer in image["answers"]:
                 say(f"  {percent(answer['probability']):>7}  {answer['wordnet_id']}  {answer['name']}")
     else:
-        say(f"{found['backbone']} as it comes: ImageNet's 1,000 classes on {collection['images']:,} images")
+        say(f"{found['backbone']} as it comes: ImageNet's 1,000 classes on {count(collection['images'], 'image')}")
         say()
         for line in _table(collection["classes"]):
             say(line)

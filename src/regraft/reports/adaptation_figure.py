@@ -33,7 +33,6 @@ _LOOKS = {
     "features": {"color": COLOURS["series1"], "marker": "D"},
     "parameters": {"color": COLOURS["series3"], "marker": "^"},
 }
-_WORDS = {"baseline": "baseline", "instances": "instances", "features": "features", "parameters": "parameters"}
 
 
 def draw_adaptation(facts: Mapping[str, Any]) -> Drawn:
@@ -69,7 +68,7 @@ def _figure(facts: Mapping[str, Any]) -> Any:
         axes.set_xlabel("accuracy, with 95 % intervals", fontsize=NORMAL, labelpad=2)
     else:
         axes.set_xlabel("accuracy there and back, a score without target labels", fontsize=NORMAL, labelpad=2)
-    entries = [(_WORDS[kind], {**_LOOKS[kind], "linestyle": "none", "markersize": 5}) for kind in kinds]
+    entries = [(kind, {**_LOOKS[kind], "linestyle": "none", "markersize": 5}) for kind in kinds]
     add_legend(figure, entries, top=0.03, title="transfers" if len(kinds) > 1 else "")
     return figure
 

@@ -139,7 +139,7 @@ def _method(found: MobileNetFound) -> tuple[Block, ...]:
     return (
         Paragraph(
             f"The network is {named(found.network)}{cite}, for images of {found.pixels}, followed by one softmax "
-            f"layer. {_size(found)} It is measured in {number(len(found.stages))} stages, all on the same images:"
+            f"layer.{_size(found)} It is measured in {number(len(found.stages))} stages, all on the same images:"
         ),
         Bullets(tuple(stages)),
         Paragraph("The four steps of fine-tuning, each of which begins with the best epoch of the one before:"),
@@ -174,10 +174,14 @@ def _method(found: MobileNetFound) -> tuple[Block, ...]:
 
 
 def _size(found: MobileNetFound) -> str:
-    if found.facts["backbone"]["size"][0] >= 224:
-        return "That is its usual size or more."
+    """A sentence with a blank before it; nothing where the usual size is not known."""
+    height, usual = found.facts["backbone"]["size"][0], found.usual_size
+    if usual is None:
+        return ""
+    if height >= usual:
+        return " That is its usual size or more."
     return (
-        "That is less than the 224 it was pretrained with: the work of training all layers, which is by far the "
+        f" That is less than the {usual} it was pretrained with: the work of training all layers, which is by far the "
         "longest part of this study, goes with the area."
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from regraft.backbones.names import parse_backbone
+from regraft.errors import InputError
 from regraft.runs.comparing import compare_runs
 from regraft.runs.comparison import ComparedPair
 from regraft.studies.folder import StudyFolder
@@ -73,6 +75,14 @@ class MobileNetFound:
         """`160 × 160 pixels`."""
         height, width = self.facts["backbone"]["size"]
         return f"{height} × {width} pixels"
+
+    @property
+    def usual_size(self) -> int | None:
+        """Height of the images it was pretrained with; None of a saved model, of which that is not known."""
+        try:
+            return parse_backbone(self.network).card.size
+        except InputError:
+            return None
 
     @property
     def classes(self) -> list[str]:

@@ -10,7 +10,6 @@ from regraft.reports.document import named
 from regraft.reports.flower_words import brief
 from regraft.reports.mobilenet_found import Measured, MobileNetFound
 from regraft.studies.mobilenet_runs import Stage, Step
-from regraft.studies.mobilenet_study import SIZE
 
 _FOUND_BELOW = 0.05  # of a p value
 _WITH = {
@@ -90,8 +89,8 @@ def scratch_words(found: MobileNetFound) -> str:
         sentences.append("Its best epoch was the last one: with more epochs it might get better.")
     else:
         sentences.append(
-            f"Its validation loss was lowest after epoch {trained['best_epoch']} of {trained['epochs']}, so that more "
-            "epochs of this training would not have helped."
+            f"Its validation loss was lowest after epoch {trained['best_epoch']} of {trained['epochs']}, which is what "
+            "was measured; a longer training, with another course of its rate, was not tried."
         )
     return " ".join(sentences)
 
@@ -251,11 +250,12 @@ def limits(found: MobileNetFound) -> tuple[str, ...]:
         "Photographs like these resemble those of ImageNet, on which the network was pretrained: on images less like "
         "them, transfer may gain less.",
     ]
-    height = found.facts["backbone"]["size"][0]
-    if height == SIZE:
+    height, usual = found.facts["backbone"]["size"][0], found.usual_size
+    if usual is not None and height < usual:
         items.append(
-            f"All stages see images of {found.pixels}. The network was pretrained at 224 × 224: at that size "
-            "accuracies are somewhat higher, and training all layers takes twice as long."
+            f"All stages see images of {found.pixels}. The network was pretrained at {usual} × {usual}, where "
+            f"accuracies may be higher; training all layers takes about {(usual / height) ** 2:.1f} times as long "
+            "there."
         )
     return tuple(items)
 

@@ -176,7 +176,8 @@ def _files(asked: Sequence[str | Path], skipped: list[dict[str, str]]) -> list[P
 def _none_readable(skipped: Sequence[dict[str, str]]) -> InputError:
     some = "; ".join(f"{file['image']}: {file['reason']}" for file in skipped[:5])
     more = f"; and {len(skipped) - 5} more" if len(skipped) > 5 else ""
-    return InputError(f"None of the {len(skipped)} images can be read.", received=some + more)
+    none = "The image cannot" if len(skipped) == 1 else f"None of the {len(skipped):,} images can"
+    return InputError(f"{none} be read.", received=some + more)
 
 
 def _before(collection: ImageCollection, judged: Sequence[tuple[LabelledImage, tuple[Answer, ...]]]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -79,7 +81,7 @@ def test_domains_are_told_apart_where_they_differ_and_by_chance_where_not() -> N
 
 
 def test_cross_validation_asks_about_no_image_whose_label_it_gave() -> None:
-    domains = SAME.with_labelled(SOURCE[:12], LABELS[:12])
+    domains = replace(SAME, labelled=(SOURCE[:12], LABELS[:12]))
     asked = []
 
     def trainer(features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,7 +93,7 @@ def test_cross_validation_asks_about_no_image_whose_label_it_gave() -> None:
     assert cross_validation_scores(shares, LABELS[:12])["cross_validation"] == 1
     # Labels by lot cannot be learnt; a head that saw them would know them.
     lot = np.random.default_rng(1).permutation(np.repeat([0, 1, 2], 20))
-    noise = Domains(SOURCE, LABELS, SOURCE, 3).with_labelled(RNG.normal(size=(60, 3)), lot)
+    noise = Domains(SOURCE, LABELS, SOURCE, 3, (RNG.normal(size=(60, 3)), lot))
     noisy = cross_validated(TargetOnly().prepare(noise), noise)
     assert cross_validation_scores(noisy, lot)["cross_validation"] < 0.55
 

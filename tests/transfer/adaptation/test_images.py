@@ -68,12 +68,15 @@ def test_the_source_loses_what_the_target_has_too(photos: Path, target: Path, tm
         find_parts(photos, photos)
 
 
-def test_a_plain_folder_has_no_labels_and_nothing_is_measured(photos: Path, tmp_path: Path) -> None:
+def test_a_plain_folder_has_no_labels_and_nothing_is_measured(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_versions(open_images(photos).images, "sketch", tmp_path / "new", size=16, labelled=False)
     parts = find_parts(photos, tmp_path / "new")
     assert (len(parts.adapted), len(parts.measured), parts.labelled) == (75, 0, frozenset())
     assert {image.label for image in parts.adapted} == {NO_LABEL}
-    assert len(find_parts(photos, tmp_path / "new", per_class=4).adapted) == 12  # 4 for each of the three classes
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert len(find_parts(photos, "~/new", per_class=4).adapted) == 12  # 4 for each of the three classes
     with pytest.raises(InputError, match="have no labels"):
         find_parts(photos, tmp_path / "new", labels=2)
 

@@ -15,7 +15,7 @@ from regraft.images.domains import write_versions
 from regraft.images.opening import open_images
 from regraft.images.reading import read_image
 from regraft.training.weights import HeadWeights
-from regraft.transfer.adaptation import saving
+from regraft.transfer.adaptation import job, saving, transport
 from regraft.transfer.adaptation.job import Adaptation, adapt_domains
 
 
@@ -130,7 +130,17 @@ def test_the_one_method_that_is_asked_for_is_taken(photos: Path, target: Path, b
         )
     assert done.chosen == "coral"
     assert done.facts["chosen"]["by"] == "asked for"
+    assert (done.facts["asked_for"], done.facts["per_class"]) == (["coral"], 8)
     assert told == []
+
+
+def test_more_pairs_than_transport_can_hold_are_refused_before_anything_is_computed(
+    photos: Path, target: Path, backbone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "MOST_PAIRS", 50)
+    monkeypatch.setattr(job, "extract", None)
+    with pytest.raises(InputError, match="24 × 24 = 576"):
+        adapt_domains(photos, target, backbone=backbone, per_class=8, methods=["optimal-transport"], labels=4)
 
 
 def test_a_folder_with_files_is_refused_before_anything_is_done(photos: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regraft.transfer.adaptation.linear import probabilities
-from regraft.transfer.adaptation.problem import Domains, Reduction, no_labels
+from regraft.transfer.adaptation.problem import Domains, Reduction
 
 
 @settings(max_examples=30)
@@ -47,4 +47,3 @@ def test_the_way_back_knows_no_labels_of_the_source() -> None:
     np.testing.assert_array_equal(back.source_labels, [1, 1, 0, 0])
     np.testing.assert_array_equal(back.target, domains.source)
     assert (back.classes, back.seed, len(back.labelled[1])) == (2, 5, 0)
-    assert domains.with_labelled(*no_labels(2)).labelled[0].shape == (0, 2)

@@ -40,8 +40,8 @@ def test_an_adapter_is_told_which_images_are_the_targets_and_never_their_labels(
             assert (sample_domain > 0).all()
             return 2 * features
 
-    domains = Domains(np.ones((2, 1)), np.array([0, 1]), np.zeros((3, 1)), 2)
-    domains = domains.with_labelled(domains.target[:1], np.array([1]))
+    labelled = np.zeros((1, 1)), np.array([1])
+    domains = Domains(np.ones((2, 1)), np.array([0, 1]), np.zeros((3, 1)), 2, labelled)
     assert fit_adapter(Adapter(), domains).tolist() == [[2.0], [2.0]]
     assert seen["labels"].tolist() == [0, 1, -1, -1, -1]
     assert (seen["domain"] > 0).tolist() == [True, True, False, False, False]

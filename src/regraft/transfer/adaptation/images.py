@@ -212,10 +212,10 @@ def _check_numbers(
     copies: Sequence[SkippedFile] = (),
     unreadable: Sequence[SkippedFile] = (),
 ) -> None:
-    hint = f"{len(copies)} source images are in the target too and were left out" if copies else None
+    hint = f"source images that are in the target too and were left out: {len(copies)}" if copies else None
     if unreadable:
         some = "; ".join(f"{file.name}: {file.reason}" for file in unreadable[:3])
-        hint = f"{len(unreadable)} images cannot be read: {some}"
+        hint = f"images that cannot be read: {len(unreadable)} ({some})"
     counts = Counter(image.label for image in source)
     if short := [label for label in classes if counts[label] < LEAST_SOURCE]:
         raise InputError(

@@ -117,7 +117,8 @@ def adapt_domains(
     if any(method.name == OptimalTransport.name for method in tried):
         check_pairs(len(parts.source), len(parts.adapted))
     if parts.copies and tell is not None:
-        tell(f"{parts.copies} source images are in the target too: left out of the source.")
+        images = "1 source image is" if parts.copies == 1 else f"{parts.copies:,} source images are"
+        tell(f"{images} in the target too: left out of the source.")
     parts, features, precision = _features(parts, base, labels, seed)
     seconds = {"features": round(time.perf_counter() - started, 3)}
     began = time.perf_counter()

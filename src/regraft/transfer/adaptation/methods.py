@@ -52,8 +52,6 @@ METHODS: dict[str, Method] = {
 }
 """All methods, the baselines first."""
 
-BASELINES = tuple(name for name, method in METHODS.items() if method.what == "baseline")
-
 
 def wanted_methods(names: Sequence[str] | None, *, labelled: bool) -> list[Method]:
     """The baselines that can be had, and the methods that are asked for.

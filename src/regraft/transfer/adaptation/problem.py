@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -43,10 +43,6 @@ class Domains:
     classes: int
     labelled: tuple[Floats, Labels] = field(default_factory=lambda: no_labels(0))
     seed: int = 0
-
-    def with_labelled(self, features: Floats, labels: Labels) -> Domains:
-        """The same domains, other labels of the target."""
-        return replace(self, labelled=(features, labels))
 
     def swapped(self, target_labels: Labels) -> Domains:
         """The way back: the target with these labels as the source, the source without labels as the target."""
