@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 from random_networks import keras_network
+from small_tops import graphs_here
 
 from regraft.backbones import graph as module
 from regraft.backbones.base import Base, open_base
 from regraft.backbones.graph import base_graph, cached_graph, graphs_folder
 from regraft.backbones.networks import base_model
 from regraft.errors import InputError
+from regraft.features.openvino_engine import OpenVINOEngine
 
 # One network for each kind of preprocessing, then one for each other family.
 QUICK = ("MobileNet-0.25@128", "VGG16@32", "EfficientNetB0@64")
@@ -51,6 +53,23 @@ def features_of_graph(base: Base, pixels: np.ndarray) -> np.ndarray:
 
     compiled = openvino.Core().compile_model(base_graph(base), "CPU", F32)
     return np.concatenate([np.array(compiled({0: image[None]})[0]) for image in pixels])
+
+
+def test_a_saved_model_that_resizes_has_one_output(tmp_path: Path) -> None:
+    """TensorFlow's export leaves pieces of a shape as further outputs, in a model within another."""
+    import keras
+    from keras import layers
+
+    pixels = keras.Input((8, 8, 3))
+    inner = keras.Model(pixels, layers.GlobalAveragePooling2D()(layers.Resizing(4, 4)(pixels)))
+    outer = keras.Input((8, 8, 3))
+    keras.Model(outer, layers.Dense(2)(inner(outer))).save(tmp_path / "resizing.keras")
+    base = open_base(str(tmp_path / "resizing.keras"))
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    with graphs_here():
+        engine = OpenVINOEngine(base_graph(base), "f32")
+    expected = image.reshape(4, 2, 4, 2, 3).mean(axis=(0, 1, 2, 3))
+    np.testing.assert_allclose(engine.run([image])[0], expected, rtol=1e-5)
 
 
 def check_equal(features: np.ndarray, expected: np.ndarray) -> None:

@@ -21,7 +21,6 @@ def test_json_and_one_backbone(regraft: Callable) -> None:
     rows = json.loads(regraft("backbones", "mobilenetv2", "--json").out)["backbones"]
     assert [row["name"] for row in rows] == ["MobileNetV2"]
     assert rows[0]["parameters"] == CATALOGUE["MobileNetV2"].parameters
-    assert "MobileNetV2" in regraft("backbones", "MobileNetV2").out
     assert regraft("backbones", "Nonsense").code == 2
 
 
@@ -41,7 +40,6 @@ def test_widths_and_sizes(regraft: Callable, tmp_path: Path, monkeypatch: pytest
         ("MobileNetV2@64", 64, False),
     ]
     assert [row["parameters"] for row in rows] == [None, CATALOGUE["MobileNetV2"].parameters]
-    assert "MobileNetV2-0.35@64" in regraft("backbones", *names).out
     assert regraft("backbones", "MobileNetV2-0.36").code == 2
 
 
@@ -66,6 +64,7 @@ def test_the_layers_pairs_and_blocks_of_a_network(regraft: Callable) -> None:
 def test_every_layer_and_its_cut(regraft: Callable) -> None:
     done = regraft("backbones", "mobilenetv2-0.35@64", "--layers")
     lines = [line.split() for line in done.out.splitlines()]
+    assert lines[1][:2] == ["MobileNetV2-0.35@64", "64"]
     assert ["16", "block_1", "expanded_conv_project_BN", "32×32×8", "1,616"] in lines
     assert ["block_2_add", "Add", "16×16×8", "0", "0", "block_2", "cut"] in lines
     assert ["block_2_project", "Conv2D", "/", "s1", "1×1×48×8", "16×16×8", "384", "98,304", "block_2"] in lines

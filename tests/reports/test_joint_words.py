@@ -25,6 +25,8 @@ def test_what_each_gives_and_how_they_are_put_together() -> None:
     assert text.startswith("2 backbones see the same 320 × 320 pixels")
     assert "1,280 of EfficientNetLite1@320 and 768 of MobileNet-0.75" in text
     assert "resized for MobileNet-0.75 to 224 pixels a side" in text
+    assert "each counts alike" in text
+    assert "each counts alike" not in joint_words({"members": MEMBERS, "size": [320, 320]}, scaled=False)[0]
     (text,) = joint_words({"members": [MEMBERS[0], {**MEMBERS[1], "resized_to": None}], "size": [320, 320]})
     assert "resized" not in text
 

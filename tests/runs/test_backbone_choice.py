@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,11 @@ from small_tops import eagerly, graphs_here, randomise, small_network
 from regraft.api import evaluate, find_learning_rate, finetune, run_config, train
 from regraft.backbones.joint import JointBase
 from regraft.errors import InputError
-from regraft.features.keras_engine import KerasEngine
 from regraft.images.reading import read_image
 from regraft.runs import backbone_choice
 from regraft.runs.backbone_choice import choose_backbones
 from regraft.runs.config import TrainConfig, make_config
-from regraft.runs.data import find_images
+from regraft.runs.data import draw_splits, find_images
 from regraft.runs.folder import RunFolder
 from regraft.runs.prediction import Predictor
 
@@ -73,9 +73,9 @@ def test_served_answers_are_those_of_the_run(run: RunFolder, photos: Path, tmp_p
     base = Predictor(tmp_path / "carried")._base()
     assert base.weights.path == tmp_path / "carried" / "model.keras"
     pixels = [read_image(photos / row["image"], (8, 8)) for row in rows]
-    features = KerasEngine(base).run(pixels)
-    expected = predictor.plain_probabilities(pixels)
-    np.testing.assert_allclose(run.head().weights.probabilities(features), expected, rtol=0, atol=1e-4)
+    with graphs_here():
+        carried = Predictor(tmp_path / "carried").plain_probabilities(pixels)
+    np.testing.assert_allclose(carried, predictor.plain_probabilities(pixels), rtol=0, atol=1e-4)
 
 
 def test_heads_are_trained_on_features_that_count_alike(run: RunFolder, small_config: Any, names: list[str]) -> None:
@@ -134,8 +134,6 @@ def test_the_choice_sees_no_test_image(automatic: TrainConfig, names: list[str])
     config, facts = choose_backbones(collection, automatic, told.append)
     assert config.backbone.name in (*names, "+".join(names), "+".join(reversed(names)))
     assert config.backbone.name.split("+") == [step["added"] for step in facts["steps"] if step["taken"]]
-    from regraft.runs.data import draw_splits
-
     free = [split != "test" for split in draw_splits(collection.images, automatic)]
     assert facts["images"] == sum(free)
     assert facts["left_out"] == ["X (why)"]
@@ -146,6 +144,23 @@ def test_the_choice_sees_no_test_image(automatic: TrainConfig, names: list[str])
     late, facts = choose_backbones(collection, automatic, longest=0)
     assert late.backbone.name == names[0]
     assert facts["left_out"][1].startswith(names[1])
+
+
+def test_exact_splits_are_those_of_what_can_be_read(automatic: TrainConfig, tmp_path: Path) -> None:
+    """An unreadable file moves others into the test split, which must not have taken part in the choice."""
+    config = automatic.model_copy(update={"images": automatic.images.model_copy(update={"exact": True})})
+    collection = find_images(config)
+    readable = collection.images[3:]
+    broken = [
+        replace(image, sha256=f"{number:064}", source=tmp_path / "none")
+        for number, image in enumerate(collection.images[:3])
+    ]
+    everything = [*broken, *readable]
+    _, facts = choose_backbones(replace(collection, images=tuple(everything)), config)
+    free = [split != "test" for split in draw_splits(readable, config)]
+    assert facts["images"] == sum(free)
+    # Or it would be no case: the draw of all the files leaves another number.
+    assert sum(split != "test" for split in draw_splits(everything, config)[3:]) != sum(free)
 
 
 def test_a_run_that_chooses_records_what_it_chose(
@@ -207,8 +222,8 @@ def test_candidates_are_those_with_weights_here_the_cheapest_first(monkeypatch: 
 
 def test_at_most_so_many_images_take_part(automatic: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backbone_choice, "LARGEST_SAMPLE", 20)
-    sample = backbone_choice._sample(find_images(automatic), automatic)
+    sample = backbone_choice._sample(find_images(automatic).images, automatic)
     assert len(sample) == 20
     hashes = [image.sha256 for image in sample]
     assert len(set(hashes)) == 20
-    assert hashes == [image.sha256 for image in backbone_choice._sample(find_images(automatic), automatic)]
+    assert hashes == [image.sha256 for image in backbone_choice._sample(find_images(automatic).images, automatic)]

@@ -31,7 +31,7 @@ def test_the_other_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     path = str(tmp_path / "small.keras")
     keras.Model(pixels, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(maps))).save(path)
     built = []
-    monkeypatch.setattr(preparation, "base_graph", lambda base: built.append(base.spelling))
+    monkeypatch.setattr(preparation, "base_graph", lambda base, in_process: built.append((base.spelling, in_process)))
     lines = [["count", path], ["graph", path], ["graph", "Nothing"]]
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(map(json.dumps, lines))))
     preparation._serve()
@@ -39,4 +39,4 @@ def test_the_other_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     # 7 × 7 places, 3 × 3 × 3 products, 4 filters; the last layer is not part of the base.
     assert answers[0] == {"backbone": path, "macs": 49 * 27 * 4, "parameters": 108}
     assert [answer["backbone"] for answer in answers] == [path, path, "Nothing"]
-    assert built == [path]
+    assert built == [(path, True)]

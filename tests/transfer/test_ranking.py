@@ -151,8 +151,26 @@ def test_a_late_candidate_that_cannot_read_an_image(
     monkeypatch.setattr(ranking_file, "measure", measured)
     found = rank_backbones(photos, candidates=candidates)
     assert [len(one.right) for one in found.backbones] == [74, 74]
-    assert found.backbones[0].accuracy == pytest.approx(found.backbones[0].right.mean())
     assert [file.reason for file in found.skipped] == ["truncated"]
+    # What was measured before is measured anew on the images that are left.
+    collection = open_images(photos)
+    images, fine = collection.images[1:], found.backbones[0]
+    assert Path(fine.name).stem == "fine"
+    labels = np.array([collection.classes.index(image.label) for image in images])
+    keys = [image.sha256 for image in images]
+    features = extract(images, open_base(fine.name)).features()
+    np.testing.assert_array_equal(fine.right, linear_probe(features, labels, draw_folds(labels, keys)) == labels)
+    assert fine.accuracy == fine.right.mean()
+    assert fine.neighbour_accuracy == (nearest_neighbours(features, labels, keys) == labels).mean()
+    assert (fine.log_me, fine.plain_h_score) == (log_me(features, labels), h_score(features, labels))
+    assert fine.h_score == regularised_h_score(features, labels)
+
+
+def test_a_plus_in_a_path_and_the_same_backbone_twice(candidates: list[str], photos: Path, tmp_path: Path) -> None:
+    same = tmp_path / "A+B.keras"
+    shutil.copy(candidates[1], same)
+    found = rank_backbones(photos, candidates=[str(same), candidates[1]])
+    assert [one.name for one in found.backbones] == [str(same)]
 
 
 def test_a_candidate_that_fails_is_told_of(

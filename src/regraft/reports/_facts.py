@@ -238,7 +238,10 @@ def method(
 ) -> list[str]:
     """How the numbers came about, a paragraph each."""
     chosen = metrics.get("chosen", {})
-    paragraphs = [_splitting(config, images), *joint_words(metrics.get("backbone", {}))]
+    paragraphs = [
+        _splitting(config, images),
+        *joint_words(metrics.get("backbone", {}), scaled=config.head.scale_features),
+    ]
     heads = chosen.get("heads", 1)
     choice = "Validation chooses. " + (
         f"{count(heads, 'head')} were trained on the features of the frozen backbone, and the lowest loss on the "

@@ -8,19 +8,25 @@ from typing import Any
 from regraft.reports._words import count, listing, percent, shown
 
 
-def joint_words(backbone: Mapping[str, Any]) -> list[str]:
-    """A paragraph each, from what `metrics.json` says of the backbone: none of a single one that was given."""
+def joint_words(backbone: Mapping[str, Any], *, scaled: bool = True) -> list[str]:
+    """A paragraph each, from what `metrics.json` says of the backbone: none of a single one that was given.
+
+    Args:
+        scaled: whether the features were divided by their length before training, as a config says it.
+    """
     paragraphs = []
     if len(members := backbone.get("members", [])) > 1:
         height, width = backbone["size"]
         widths = listing([f"{one['features']:,} of {shown(one['name'])}" for one in members])
         resized = listing([f"for {shown(one['name'])} to {one['resized_to']}" for one in members if one["resized_to"]])
         inside = f" Inside, they are resized {resized} pixels a side, by bilinear interpolation." if resized else ""
+        alike = (
+            " Before training, those of each backbone are divided by the root mean square of their length over the "
+            "training images, so that each counts alike; the divisors are folded into the weights of the head."
+        )
         paragraphs.append(
             f"{count(len(members), 'backbone')} see the same {height} × {width} pixels, and their features stand side "
-            f"by side: {widths}.{inside} Before training, those of each backbone are divided by the root mean square "
-            "of their length over the training images, so that each counts alike; the divisors are folded into the "
-            "weights of the head."
+            f"by side: {widths}.{inside}{alike if scaled else ''}"
         )
     if search := backbone.get("search"):
         paragraphs.append(_search_words(search))

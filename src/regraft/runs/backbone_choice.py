@@ -17,7 +17,7 @@ from regraft.backbones.joint import SIGN
 from regraft.backbones.names import BackboneName
 from regraft.backbones.weights import local_weights
 from regraft.errors import InputError
-from regraft.features.augmented import extract_views
+from regraft.features.augmented import ExtractedViews, extract_views
 from regraft.images.augmentation import Augmentation
 from regraft.images.labelled import ImageCollection, LabelledImage
 from regraft.runs.config import TrainConfig
@@ -64,7 +64,10 @@ def choose_backbones(
     _check(config)
     started = time.perf_counter()
     bases, left_out = candidates(config)
-    images: Sequence[LabelledImage] = _sample(collection, config)
+    free: Sequence[LabelledImage] = collection.images
+    if config.images.exact:  # an unreadable file would move others: only of what can be read is it known what is test
+        free = _extracted(free, bases[0], config).images
+    images: Sequence[LabelledImage] = _sample(free, config)
     grams: dict[str, npt.NDArray[np.float32]] = {}
     rows: dict[str, list[str]] = {}  # the images that each candidate could read, by hash
     for number, base in enumerate(bases, 1):
@@ -74,9 +77,7 @@ def choose_backbones(
             break
         if tell is not None:
             tell(f"Candidate {number} of {len(bases)}: {base.spelling}, on {len(images)} images")
-        found = extract_views(
-            images, base, Augmentation(), 0, engine=config.backbone.engine, precision=config.backbone.precision
-        )
+        found = _extracted(images, base, config)
         images = found.images
         if not images:
             raise InputError("None of the images can be read.", received=found.skipped[0].reason)
@@ -152,10 +153,16 @@ def _cost(base: Base) -> float:
     return float(base.weights.path.stat().st_size) * size**2
 
 
-def _sample(collection: ImageCollection, config: TrainConfig) -> list[LabelledImage]:
+def _extracted(images: Sequence[LabelledImage], base: Base, config: TrainConfig) -> ExtractedViews:
+    """The features of the plain images, computed as the config says."""
+    wanted = config.backbone
+    return extract_views(images, base, Augmentation(), 0, engine=wanted.engine, precision=wanted.precision)
+
+
+def _sample(images: Sequence[LabelledImage], config: TrainConfig) -> list[LabelledImage]:
     """Those of the images that are not test which the choice is made on, in their order."""
-    splits = draw_splits(collection.images, config)
-    free = [image for image, split in zip(collection.images, splits, strict=True) if split != "test"]
+    splits = draw_splits(images, config)
+    free = [image for image, split in zip(images, splits, strict=True) if split != "test"]
     drawn = sorted(free, key=lambda image: hashlib.sha256(f"{config.seed}:{image.sha256}".encode()).digest())
     kept = {image.sha256 for image in drawn[:LARGEST_SAMPLE]}
     return [image for image in free if image.sha256 in kept]

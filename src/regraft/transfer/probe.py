@@ -25,7 +25,8 @@ FOLDS = 5
 C = 100.0
 """Of the linear probe: scikit-learn's inverse strength of the L2 penalty, for features of length 1 (root mean square).
 
-On the features of six networks and two data sets here, accuracies at 30 to 300 are within 0.5 points of the best.
+On the features of six networks, of 1,000 flowers and of 300 cats and dogs, the accuracies at 30, 100 and 300 are within
+0.7 points of the best of 1 to 1000.
 """
 
 NEIGHBOURS = 5

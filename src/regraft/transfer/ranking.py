@@ -6,16 +6,20 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from regraft.backbones.base import Base, open_base
 from regraft.backbones.catalogue import CATALOGUE
+from regraft.backbones.joint import member_spellings
 from regraft.backbones.names import BackboneName
 from regraft.backbones.weights import local_weights, weights_folder
 from regraft.errors import InputError
 from regraft.evaluation.intervals import wilson_interval
+from regraft.features.extraction import open_store, rows_of
+from regraft.features.store import Features
 from regraft.images.labelled import ImageCollection, LabelledImage, SkippedFile
 from regraft.images.opening import open_images
 from regraft.transfer._candidate import Measured, forward_units, measure
@@ -56,11 +60,11 @@ def rank_backbones(
     budget = Budget(parse_duration(within) if isinstance(within, str) else _checked_seconds(within))
     names = list(dict.fromkeys(candidates)) if candidates else local_candidates()
     for name in names:
-        if "+" in name:
+        if len(member_spellings(name)) > 1:
             raise InputError("Several backbones at once cannot be ranked.", expected="one each", received=name)
     collection = images if isinstance(images, ImageCollection) else open_images(images)
     places = {name: place for place, name in enumerate(collection.classes)}
-    bases = {name: open_base(name) for name in names}  # of a name that is wrong, before the first minutes' work
+    bases = _different({name: open_base(name) for name in names})  # a wrong name is told of before the minutes' work
     work = _Work(collection, bases, budget, seed, tell or (lambda text: None))
     with Preparation() as preparation:
         draw_folds(_labels(collection.images, places), _keys(collection.images), seed=seed)  # or nothing can be done
@@ -85,6 +89,14 @@ def local_candidates() -> list[str]:
     return here
 
 
+def _different(bases: dict[str, Base]) -> dict[str, Base]:
+    """Without those that are there before in another spelling."""
+    first: dict[str, str] = {}
+    for name, base in bases.items():
+        first.setdefault(base.identity, name)
+    return {name: bases[name] for name in first.values()}
+
+
 class _Work:
     """One ranking while it is made."""
 
@@ -94,7 +106,7 @@ class _Work:
         self._collection, self._bases, self._budget, self._seed, self._tell = collection, bases, budget, seed, tell
         self._images = list(collection.images)
         self._skipped = list(collection.skipped)
-        self._rows: list[RankedBackbone] = []
+        self._rows: dict[str, RankedBackbone] = {}
         self._not_tried: list[str] = []
         self._failed: list[SkippedFile] = []
 
@@ -130,7 +142,7 @@ class _Work:
                 if place + 1 < len(todo):
                     preparation.begin_graph(todo[place + 1])
             self._leave_out(measured)
-            self._rows.append(self._row(name, measured, preparation))
+            self._rows[name] = self._row(name, measured, preparation)
             units = None if macs is None else float(macs * measured.computed)
             whole = time.perf_counter() - begun
             self._budget.done(units if measured.computed else 0, measured.forward, whole - measured.forward)
@@ -138,38 +150,28 @@ class _Work:
             raise first_error
 
     def _leave_out(self, measured: Measured) -> None:
-        """Takes out what a candidate could not read, of those before as well."""
+        """Takes out what a candidate could not read, and measures those before it anew on the others."""
         if not measured.skipped:
             return
         gone = {file.name for file in measured.skipped}
-        kept = np.array([image.name not in gone for image in self._images])
         self._images = [image for image in self._images if image.name not in gone]
         self._skipped += measured.skipped
         self._tell(f"{len(gone)} images cannot be read and are left out of every comparison.")
-        self._rows = [_among(row, kept) for row in self._rows]
+        for name, row in self._rows.items():
+            features = rows_of(open_store(self._bases[name], "openvino", row.precision), self._images)
+            self._rows[name] = replace(row, **self._scores(features.reshape(len(features), -1)))
 
     def _row(self, name: str, measured: Measured, preparation: Preparation) -> RankedBackbone:
         begun = time.perf_counter()
-        places = {label: place for place, label in enumerate(sorted({image.label for image in self._images}))}
-        labels, keys = _labels(self._images, places), _keys(self._images)
-        folds = draw_folds(labels, keys, seed=self._seed)
-        features = measured.features
-        right = linear_probe(features, labels, folds) == labels
-        neighbours = nearest_neighbours(features, labels, keys) == labels
-        evidence, (plain, regularised) = log_me(features, labels), h_scores(features, labels)
+        scores = self._scores(measured.features)
         costs, base = preparation.costs(name), self._bases[name]
         scoring = time.perf_counter() - begun
         row = RankedBackbone(
             name=name if base.network is None else str(base.network),
             size=(base.height, base.width),
-            accuracy=float(right.mean()),
-            accuracy_interval=wilson_interval(int(right.sum()), len(right)),
-            neighbour_accuracy=float(neighbours.mean()),
-            log_me=evidence,
-            h_score=regularised,
-            plain_h_score=plain,
+            **scores,
             top1=_top1(base),
-            features=features.shape[1],
+            features=measured.features.shape[1],
             parameters=costs.parameters,
             size_mb=None if costs.parameters is None else 4 * costs.parameters / 2**20,
             macs=costs.macs,
@@ -178,14 +180,30 @@ class _Work:
             computed=measured.computed,
             on_front=False,
             seconds={"features": measured.seconds, "timing": measured.timing, "scores": scoring},
-            right=right,
         )
         self._tell(f"{row.name}: {100 * row.accuracy:.1f} %, {row.ms_per_image:.1f} ms an image")
         return row
 
+    def _scores(self, features: Features) -> dict[str, Any]:
+        """All that depends on the images, as `RankedBackbone` calls it."""
+        places = {label: place for place, label in enumerate(sorted({image.label for image in self._images}))}
+        labels, keys = _labels(self._images, places), _keys(self._images)
+        right = linear_probe(features, labels, draw_folds(labels, keys, seed=self._seed)) == labels
+        neighbours = nearest_neighbours(features, labels, keys) == labels
+        plain, regularised = h_scores(features, labels)
+        return {
+            "accuracy": float(right.mean()),
+            "accuracy_interval": wilson_interval(int(right.sum()), len(right)),
+            "neighbour_accuracy": float(neighbours.mean()),
+            "log_me": log_me(features, labels),
+            "h_score": regularised,
+            "plain_h_score": plain,
+            "right": right,
+        }
+
     def ranking(self, seconds: float) -> Ranking:
         """What was found."""
-        rows = sorted(self._rows, key=lambda row: (-row.accuracy, row.ms_per_image))
+        rows = sorted(self._rows.values(), key=lambda row: (-row.accuracy, row.ms_per_image))
         front = pareto_front([row.accuracy for row in rows], [row.ms_per_image for row in rows])
         rows = [replace(row, on_front=on_front) for row, on_front in zip(rows, front, strict=True)]
         labels = [image.label for image in self._images]
@@ -206,13 +224,6 @@ class _Work:
             within=self._budget.seconds,
             seconds=seconds,
         )
-
-
-def _among(row: RankedBackbone, kept: npt.NDArray[np.bool_]) -> RankedBackbone:
-    """A backbone's probe on some of its images; the other scores stay those of all."""
-    right = row.right[kept]
-    interval = wilson_interval(int(right.sum()), len(right))
-    return replace(row, right=right, accuracy=float(right.mean()), accuracy_interval=interval)
 
 
 def _labels(images: Sequence[LabelledImage], places: dict[str, int]) -> npt.NDArray[np.int64]:
