@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_tops import eagerly, graphs_here, randomise, small_network
+from small_tops import eagerly, graphs_here
 
 from regraft.api import evaluate, find_learning_rate, finetune, run_config, train
 from regraft.backbones.joint import JointBase
 from regraft.errors import InputError
+from regraft.features.keras_engine import KerasEngine
 from regraft.images.reading import read_image
 from regraft.runs import backbone_choice
 from regraft.runs.backbone_choice import choose_backbones
@@ -29,9 +30,13 @@ pytestmark = pytest.mark.usefixtures("quickly")
 
 @pytest.fixture(scope="session")
 def names(small_backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Two small saved networks that differ in their weights."""
-    other = small_network()
-    randomise(other, seed=5)
+    """Two small saved networks for the same pixels, each to six features."""
+    import keras
+
+    layers = keras.layers
+    keras.utils.set_random_seed(5)
+    other = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(6, 3), layers.GlobalAveragePooling2D()])
+    other.add(layers.Dense(2))
     path = tmp_path_factory.mktemp("other") / "other.keras"
     other.save(path)
     return [str(small_backbone), str(path)]
@@ -73,9 +78,9 @@ def test_served_answers_are_those_of_the_run(run: RunFolder, photos: Path, tmp_p
     base = Predictor(tmp_path / "carried")._base()
     assert base.weights.path == tmp_path / "carried" / "model.keras"
     pixels = [read_image(photos / row["image"], (8, 8)) for row in rows]
-    with graphs_here():
-        carried = Predictor(tmp_path / "carried").plain_probabilities(pixels)
-    np.testing.assert_allclose(carried, predictor.plain_probabilities(pixels), rtol=0, atol=1e-4)
+    features = KerasEngine(base).run(pixels)
+    expected = predictor.plain_probabilities(pixels)
+    np.testing.assert_allclose(run.head().weights.probabilities(features), expected, rtol=0, atol=1e-4)
 
 
 def test_heads_are_trained_on_features_that_count_alike(run: RunFolder, small_config: Any, names: list[str]) -> None:
@@ -108,12 +113,16 @@ def test_what_needs_one_backbone_is_refused_before_long_work(
     assert not (tmp_path / "run").exists()
 
 
-def test_paths_are_made_absolute_one_by_one(names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_are_made_absolute_one_by_one(names: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     first, second = map(Path, names)
     monkeypatch.chdir(first.parent)
     config = make_config({"images": {"source": "x"}, "backbone": {"name": [first.name, "MobileNetV2", str(second)]}})
     assert config.backbone.name == f"{first.name}+MobileNetV2+{second}"
     assert config.with_absolute_paths().backbone.name == f"{first}+MobileNetV2+{second}"
+    (tmp_path / "auto").mkdir()  # such as a run folder of that name
+    monkeypatch.chdir(tmp_path)
+    config = make_config({"images": {"source": "x"}, "backbone": {"name": "auto"}})
+    assert config.with_absolute_paths().backbone.name == "auto"
 
 
 @pytest.fixture
@@ -128,14 +137,27 @@ def automatic(small_config: Any, names: list[str], monkeypatch: pytest.MonkeyPat
     return config
 
 
-def test_the_choice_sees_no_test_image(automatic: TrainConfig, names: list[str]) -> None:
+def test_the_choice_sees_no_test_image(
+    automatic: TrainConfig, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[str] = []
+    seen: set[str] = set()
+    real = backbone_choice.extract_views
+
+    def noting(images: Any, *rest: Any, **options: Any) -> Any:
+        seen.update(image.sha256 for image in images)
+        return real(images, *rest, **options)
+
+    monkeypatch.setattr(backbone_choice, "extract_views", noting)
     collection = find_images(automatic)
     config, facts = choose_backbones(collection, automatic, told.append)
     assert config.backbone.name in (*names, "+".join(names), "+".join(reversed(names)))
     assert config.backbone.name.split("+") == [step["added"] for step in facts["steps"] if step["taken"]]
-    free = [split != "test" for split in draw_splits(collection.images, automatic)]
-    assert facts["images"] == sum(free)
+    splits = draw_splits(collection.images, automatic)
+    assert seen == {
+        image.sha256 for image, split in zip(collection.images, splits, strict=True) if split in ("train", "validation")
+    }
+    assert facts["images"] == len(seen)
     assert facts["left_out"] == ["X (why)"]
     assert set(facts["steps"][0]["tried"]) == set(names)
     assert [line.split(":")[0] for line in told[:2]] == ["Candidate 1 of 2", "Candidate 2 of 2"]
@@ -153,7 +175,7 @@ def test_exact_splits_are_those_of_what_can_be_read(automatic: TrainConfig, tmp_
     readable = collection.images[3:]
     broken = [
         replace(image, sha256=f"{number:064}", source=tmp_path / "none")
-        for number, image in enumerate(collection.images[:3])
+        for number, image in enumerate(collection.images[:3], 3)
     ]
     everything = [*broken, *readable]
     _, facts = choose_backbones(replace(collection, images=tuple(everything)), config)

@@ -54,7 +54,7 @@ class JointBase(Base):
             f"{why}: there are {len(self.members)} backbones at once.",
             expected="one backbone",
             received=self.spelling,
-            hint=f"name one of them, such as --backbone {self.members[0].spelling}",
+            hint=f"train on one of them, such as --backbone {self.members[0].spelling}",
         )
 
 

@@ -47,4 +47,5 @@ def _search_words(search: Mapping[str, Any]) -> str:
             f"; adding {shown(steps[-1]['added'])} brought less than a standard error more, so the choice ended there"
         )
     left = search["left_out"]
+    text += ". Being those of the best of many, these accuracies are somewhat too high"
     return f"{text}. The test images took no part." + (f" Left out: {listing(list(map(shown, left)))}." if left else "")

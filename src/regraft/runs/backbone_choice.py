@@ -24,9 +24,6 @@ from regraft.runs.config import TrainConfig
 from regraft.runs.data import draw_splits
 from regraft.transfer.fusing import AT_MOST, Step, choose_set, gram_matrix
 
-AUTO = "auto"
-"""The name of a backbone that stands for a choice."""
-
 SIZE = 320
 """Every candidate reads images of so many pixels a side, each at its own size and at this one."""
 
@@ -47,7 +44,8 @@ def choose_backbones(
     """Chooses backbones among those whose weights are on this machine, see `transfer.fusing.choose_set`.
 
     Only training and validation images take part, at most `LARGEST_SAMPLE` of them, drawn by their content; images of
-    one group are left out together. The cheapest candidates come first, and none is begun after `longest` seconds.
+    one group are left out together. The cheapest candidates come first, and none is begun after `longest` seconds. All
+    read images at `SIZE`; the run reads them at the size of the largest backbone chosen, which may be less.
 
     Args:
         collection: the images of the run.

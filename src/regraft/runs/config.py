@@ -26,6 +26,9 @@ from regraft.training.settings import (
     grid,
 )
 
+AUTO = "auto"
+"""The name of a backbone that stands for a choice, see `runs.backbone_choice`."""
+
 
 class ImagesConfig(Section):
     """Which images, how many of each class (`take_per_class`), and how they are split (`assign_splits`).
@@ -174,7 +177,7 @@ class TrainConfig(Section):
 def _absolute(backbone: str) -> str:
     """A backbone's name as it is; the path of a saved model from the root on."""
     path = Path(backbone).expanduser()
-    return str(path.absolute()) if path.exists() else backbone
+    return str(path.absolute()) if backbone != AUTO and path.exists() else backbone
 
 
 def make_config(values: dict[str, Any]) -> TrainConfig:

@@ -17,8 +17,8 @@ from regraft._progress import progress
 from regraft.backbones.base import Base
 from regraft.backbones.joint import members_of
 from regraft.images.labelled import ImageCollection, LabelledImage
-from regraft.runs.backbone_choice import AUTO, choose_backbones
-from regraft.runs.config import TrainConfig
+from regraft.runs.backbone_choice import choose_backbones
+from regraft.runs.config import AUTO, TrainConfig
 from regraft.runs.control import control_run, forget_control, plan_control
 from regraft.runs.data import RunData, check_activation, draw_splits, find_base, find_images, load_data
 from regraft.runs.environment import describe_environment
