@@ -65,4 +65,4 @@ def test_what_is_no_finished_study_is_refused(tmp_path: Path):
     unknown.write_facts(kind="mushrooms", complete=True)
     with pytest.raises(InputError, match="kind this version does not know") as caught:
         study_document(unknown)
-    assert caught.value.expected == "flowers or cats-and-dogs or digits or proportions or grid"
+    assert caught.value.expected == "flowers or cats-and-dogs or digits or mobilenet or proportions or grid"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from regraft.features.store import Features
 from regraft.images.labelled import LabelledImage, SkippedFile
 from regraft.transfer._pictures import Pictures
 
-_BURSTS = 3  # of which the fastest counts: what else the machine does can only make one slower
+_BURSTS = 2  # of which the fastest counts: what else the machine does can only make one slower
 _BURST = 0.1  # seconds
 
 
@@ -45,16 +45,8 @@ class Measured:
     timing: float
 
 
-def measure(
-    base: Base, images: Sequence[LabelledImage], pictures: Pictures, quiet: Callable[[], object] = lambda: None
-) -> Measured:
+def measure(base: Base, images: Sequence[LabelledImage], pictures: Pictures) -> Measured:
     """Gets the features through the cache, and times the forward pass with nothing else going on.
-
-    Args:
-        base: of the candidate.
-        images: all that are to have features.
-        pictures: where their pixels may be already.
-        quiet: called before the forward pass is timed; waits for the end of what goes on beside.
 
     Raises:
         InputError: as `extract`.
@@ -68,8 +60,6 @@ def measure(
     extracted_at = time.perf_counter()
     features = extracted.features()
     read = time.perf_counter()
-    quiet()
-    timed = time.perf_counter()
     milliseconds = milliseconds_an_image(engine, (base.height, base.width))
     done = time.perf_counter()
     forward = extracted_at - ready if extracted.computed else 0.0
@@ -81,12 +71,12 @@ def measure(
         milliseconds,
         read - begun,
         forward,
-        done - timed,
+        done - read,
     )
 
 
 def milliseconds_an_image(engine: Engine, size: tuple[int, int]) -> float:
-    """Wall-clock milliseconds of the forward pass of an image of noise, many in flight: the fastest of a few bursts."""
+    """Wall-clock milliseconds of the forward pass of an image of noise, many in flight: the fastest of two bursts."""
     pixels: Pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     begun = time.perf_counter()
     engine.run([pixels] * 8)  # also the first, slower ones

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from regraft.images.labelled import ImageCollection, LabelledImage, SkippedFile
 from regraft.images.opening import open_images
 from regraft.transfer._candidate import Measured, forward_units, measure
 from regraft.transfer._pictures import Pictures
-from regraft.transfer.preparation import Costs, Preparation
+from regraft.transfer.preparation import Preparation
 from regraft.transfer.probe import draw_folds, linear_probe, nearest_neighbours
 from regraft.transfer.ranked import SCORES, RankedBackbone, Ranking
 from regraft.transfer.ranking_findings import agreements, differences, pareto_front
@@ -110,7 +109,6 @@ class _Work:
         self._rows: dict[str, RankedBackbone] = {}
         self._not_tried: list[str] = []
         self._failed: list[SkippedFile] = []
-        self._scoring: Future[tuple[str, RankedBackbone]] | None = None
 
     def run(self, preparation: Preparation) -> None:
         """Measures one candidate after the other."""
@@ -123,51 +121,33 @@ class _Work:
         pictures = Pictures([(base.height, base.width) for base in self._bases.values()])
         preparation.begin_graph(todo[0])
         first_error: InputError | None = None
-        with ThreadPoolExecutor(1, thread_name_prefix="scores") as beside:
-            for place, name in enumerate(todo):
-                base = self._bases[name]
-                macs = preparation.costs(name).macs if self._budget.seconds is not None else None
-                if not self._budget.fits(forward_units(base, self._images, macs)):
-                    self._not_tried = todo[place:]
-                    break
-                begun = time.perf_counter()
-                try:
-                    pictures.begin(base, self._images)  # beside the graph
-                    preparation.rest()
-                    preparation.begin_count(name)
-                    if place + 1 < len(todo):
-                        preparation.begin_graph(todo[place + 1])
-                    measured = measure(base, self._images, pictures, lambda: self._quiet(preparation))
-                except InputError as error:
-                    first_error = first_error or error
-                    self._failed.append(SkippedFile(name, error.problem))
-                    self._tell(f"{name} could not be measured: {error}")
-                    continue
-                self._settle()
-                self._leave_out(measured)
-                # Beside the next candidate's features: neither keeps all cores busy by itself.
-                self._scoring = beside.submit(self._row, name, measured, preparation.costs(name))
-                if self._budget.seconds is not None:
-                    self._settle()
-                units = None if macs is None else float(macs * measured.computed)
-                whole = time.perf_counter() - begun
-                self._budget.done(units if measured.computed else 0, measured.forward, whole - measured.forward)
-            self._settle()
+        for place, name in enumerate(todo):
+            base = self._bases[name]
+            macs = preparation.costs(name).macs if self._budget.seconds is not None else None
+            if not self._budget.fits(forward_units(base, self._images, macs)):
+                self._not_tried = todo[place:]
+                break
+            begun = time.perf_counter()
+            try:
+                pictures.begin(base, self._images)  # beside the graph
+                preparation.rest()
+                measured = measure(base, self._images, pictures)
+            except InputError as error:
+                first_error = first_error or error
+                self._failed.append(SkippedFile(name, error.problem))
+                self._tell(f"{name} could not be measured: {error}")
+                continue
+            finally:  # only now, with the forward pass timed
+                preparation.begin_count(name)
+                if place + 1 < len(todo):
+                    preparation.begin_graph(todo[place + 1])
+            self._leave_out(measured)
+            self._rows[name] = self._row(name, measured, preparation)
+            units = None if macs is None else float(macs * measured.computed)
+            whole = time.perf_counter() - begun
+            self._budget.done(units if measured.computed else 0, measured.forward, whole - measured.forward)
         if first_error is not None and not self._rows:
             raise first_error
-
-    def _quiet(self, preparation: Preparation) -> None:
-        """Waits for all that goes on beside the features of a candidate."""
-        preparation.rest()
-        if self._scoring is not None:
-            wait([self._scoring])
-
-    def _settle(self) -> None:
-        """Takes in the row that was begun."""
-        if self._scoring is not None:
-            name, row = self._scoring.result()
-            self._rows[name], self._scoring = row, None
-            self._tell(f"{row.name}: {100 * row.accuracy:.1f} %, {row.ms_per_image:.1f} ms an image")
 
     def _leave_out(self, measured: Measured) -> None:
         """Takes out what a candidate could not read, and measures those before it anew on the others."""
@@ -181,9 +161,10 @@ class _Work:
             features = rows_of(open_store(self._bases[name], "openvino", row.precision), self._images)
             self._rows[name] = replace(row, **self._scores(features.reshape(len(features), -1)))
 
-    def _row(self, name: str, measured: Measured, costs: Costs) -> tuple[str, RankedBackbone]:
+    def _row(self, name: str, measured: Measured, preparation: Preparation) -> RankedBackbone:
         begun = time.perf_counter()
-        scores, base = self._scores(measured.features), self._bases[name]
+        scores = self._scores(measured.features)
+        costs, base = preparation.costs(name), self._bases[name]
         scoring = time.perf_counter() - begun
         row = RankedBackbone(
             name=name if base.network is None else str(base.network),
@@ -200,7 +181,8 @@ class _Work:
             on_front=False,
             seconds={"features": measured.seconds, "timing": measured.timing, "scores": scoring},
         )
-        return name, row
+        self._tell(f"{row.name}: {100 * row.accuracy:.1f} %, {row.ms_per_image:.1f} ms an image")
+        return row
 
     def _scores(self, features: Features) -> dict[str, Any]:
         """All that depends on the images, as `RankedBackbone` calls it."""
