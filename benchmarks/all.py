@@ -1,4 +1,4 @@
-"""Runs every benchmark, one after the other (`make bench`): some twenty minutes."""
+"""Runs every benchmark, one after the other (`make bench`): some half an hour."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 
-for name in ("features", "heads", "choice", "commands", "memory", "study", "finetuning"):
+for name in ("features", "heads", "choice", "commands", "memory", "study", "finetuning", "fusing", "ranking"):
     print(f"\n== {name}", flush=True)
     arguments = [] if name == "heads" else sys.argv[1:]
     subprocess.run([sys.executable, str(HERE / f"{name}.py"), *arguments], check=True)
