@@ -8,7 +8,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 
-for name in ("features", "heads", "choice", "commands", "memory", "study", "finetuning", "fusing", "ranking"):
+for name in ("features", "heads", "choice", "commands", "memory", "study", "finetuning", "fusing"):
     print(f"\n== {name}", flush=True)
     arguments = [] if name == "heads" else sys.argv[1:]
     subprocess.run([sys.executable, str(HERE / f"{name}.py"), *arguments], check=True)
