@@ -25,6 +25,7 @@ RUN_ELSEWHERE = {"demo", "finetune", "lr-find", "search", "--control"} | {
     "adapt",
     "mobilenet",
     "MobileNetV2@320",
+    "--measure",
 }
 
 # Started as a newcomer starts them, by the installed command and by `python -m`. All others run in this process:

@@ -198,7 +198,7 @@ def test_other_poolings_are_other_functions(weights: Path) -> None:
 def test_other_scalings_give_other_features(photos: Path) -> None:
     images = scan_folder(photos).images[::25]
     own, wrong = (
-        extract(images, open_base("EfficientNetLite0", scaling=scaling), precision="f32").features()
+        extract(images, open_base("EfficientNetLite0@64", scaling=scaling), precision="f32").features()
         for scaling in ("own", "0 to 1")
     )
     assert own.shape == wrong.shape
