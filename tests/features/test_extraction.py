@@ -211,7 +211,7 @@ def test_wrong_settings_are_refused_before_anything_is_written(
 
 # Extracts shards of 8 images, says so after each, and after the third does what argv[3] names.
 INTERRUPTED = """
-import resource, sys, time
+import resource, signal, sys, time
 from pathlib import Path
 import regraft.features.extraction as extraction
 from regraft.features import _filling
@@ -220,6 +220,7 @@ from regraft.errors import InputError
 from regraft.features.store import FeatureStore
 from regraft.images.opening import open_images
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in a shell's background
 _filling.SHARD = 8
 write, finished = FeatureStore.write, 0
 
@@ -231,8 +232,7 @@ def counted(self, hashes, features):
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
     print("shard", flush=True)
     if finished == 3 and sys.argv[3] == "wait":
-        for _ in range(600):  # a signal just before one long sleep would only be seen after it
-            time.sleep(0.1)
+        time.sleep(60)
 
 FeatureStore.write = counted
 try:
