@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from regraft._progress import progress
 from regraft.errors import UnreadableImageError
@@ -19,6 +19,9 @@ from regraft.features.engines import Engine, Pixels
 from regraft.features.store import FeatureStore
 from regraft.features.view import View
 from regraft.images.labelled import LabelledImage
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 SHARD = 256
 """Images a shard: what a killed process loses at most, and what is held in memory at once."""
@@ -61,7 +64,7 @@ def fill(
     todo = list({image.sha256: image for image in images if image.sha256 in wanted}.values())
     one_image = 4 * math.prod(engine.shape) * len(targets)  # bytes of its features in all views
     shard = max(1, min(SHARD, _MEMORY // one_image))
-    ahead = max(_threads(), _AHEAD // len(targets)) if len(targets) > 1 else _AHEAD
+    ahead = max(decoding_threads(), _AHEAD // len(targets)) if len(targets) > 1 else _AHEAD
     unreadable: dict[str, str] = {}
 
     def decode(image: LabelledImage) -> _Decoded:
@@ -69,8 +72,8 @@ def fill(
 
     with (
         progress("Features", sum(len(target.missing) for target in targets), _unit(targets)) as advance,
-        ThreadPoolExecutor(_threads(), thread_name_prefix="decode") as pool,
-        closing(_in_order(pool, decode, todo, ahead)) as decoded,
+        ThreadPoolExecutor(decoding_threads(), thread_name_prefix="decode") as pool,
+        closing(in_order(pool, decode, todo, ahead)) as decoded,
     ):
         for _ in range(0, len(todo), shard):
             rows: list[tuple[int, str]] = []  # which target, and the image's hash
@@ -122,15 +125,16 @@ def _unchanged(image: LabelledImage) -> bytes | Pixels | Path:
     return content
 
 
-def _threads() -> int:
+def decoding_threads() -> int:
+    """How many threads decode images."""
     return max(2, os.cpu_count() or 2)
 
 
-def _in_order(
-    pool: ThreadPoolExecutor, work: Callable[[LabelledImage], _Decoded], items: Iterable[LabelledImage], ahead: int
-) -> Generator[_Decoded]:
+def in_order(
+    pool: ThreadPoolExecutor, work: Callable[[_Item], _Result], items: Iterable[_Item], ahead: int
+) -> Generator[_Result]:
     """Like `pool.map`, but never more than `ahead` results wait, and Ctrl-C drops what has not begun."""
-    waiting: deque[Future[_Decoded]] = deque()
+    waiting: deque[Future[_Result]] = deque()
     iterator = iter(items)
     try:
         while True:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +16,7 @@ from regraft.backbones.classifier import Classifier
 from regraft.backbones.graph import classifier_graph
 from regraft.backbones.imagenet import ImageNetClass, imagenet_classes
 from regraft.errors import UnreadableImageError
+from regraft.features._filling import decoding_threads, in_order
 from regraft.features.engines import Pixels
 from regraft.features.openvino_engine import OpenVINOEngine
 from regraft.images.reading import read_image
@@ -85,15 +84,5 @@ def _decoded(sources: Sequence[Path | Pixels], size: int) -> Generator[Pixels | 
         except UnreadableImageError as error:
             return error
 
-    waiting: deque[Future[Pixels | UnreadableImageError]] = deque()
-    remaining = iter(sources)
-    with ThreadPoolExecutor(max(2, os.cpu_count() or 2), thread_name_prefix="decode") as pool:
-        try:
-            while True:
-                waiting.extend(pool.submit(read, source) for source in islice(remaining, _AHEAD - len(waiting)))
-                if not waiting:
-                    return
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    with ThreadPoolExecutor(decoding_threads(), thread_name_prefix="decode") as pool:
+        yield from in_order(pool, read, sources, _AHEAD)
