@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from PIL import Image
+
+from regraft.runs.folder import RunFolder
 
 # No time limit for an example: a busy machine is no fault of the code. In CI the same examples every time.
 settings.register_profile("regraft", deadline=None, derandomize="CI" in os.environ)
@@ -71,3 +74,19 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
             picture = Image.fromarray(coarse.astype(np.uint8)).resize((96, 72), Image.Resampling.BICUBIC)
             picture.save(folder / name / f"{number:02}.jpg", quality=90)
     return folder
+
+
+@pytest.fixture(scope="session")
+def photos_run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run of the default backbone on `photos`, trained once for all test processes: read it, never write into it."""
+    from regraft.api import train
+
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    run = RunFolder(shared / "photos-run")
+    with (shared / "photos-run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not run.complete:
+            train(photos, output=run.path, settings={"head": {"epochs": 20}})
+    return run

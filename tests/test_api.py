@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_studies import leave_out_the_model
 
 import regraft
 from regraft import api, study_api
@@ -14,7 +15,8 @@ from regraft.studies.declaration import Study
 from regraft.training.rate_range import RateRange
 
 
-def test_train_takes_the_names_of_the_config(photos: Path, tmp_path: Path) -> None:
+def test_train_takes_the_names_of_the_config(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    leave_out_the_model(monkeypatch)
     run = regraft.train(
         photos,
         output=tmp_path / "run",

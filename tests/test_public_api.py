@@ -17,6 +17,7 @@ PUBLIC = [
     "compare",
     "cut",
     "evaluate",
+    "export",
     "find_learning_rate",
     "finetune",
     "open_images",
@@ -41,3 +42,8 @@ def test_importing_regraft_is_instant() -> None:
     code = "import sys, regraft; sys.exit(', '.join({'numpy', 'keras', 'pydantic'} & set(sys.modules)) or 0)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_openvino_does_not_report_its_use() -> None:
+    code = "import regraft, openvino, sys; sys.exit(any(name.startswith('openvino_telemetry.') for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

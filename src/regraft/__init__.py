@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from regraft.api import compare, evaluate, find_learning_rate, finetune, predict, train
     from regraft.backbones.cuts import cut
+    from regraft.delivery_api import export
     from regraft.errors import InputError, RegraftError
     from regraft.images.opening import open_images
     from regraft.images.reading import read_image
@@ -18,6 +20,11 @@ if TYPE_CHECKING:
     from regraft.transfer_api import adapt, classify, rank
 
 __version__ = "0.1.0"
+
+# OpenVINO and NNCF report their use over the network when they are imported, unless this package is absent: to them it
+# now is. Offline is the usual state here, and nobody's use is reported.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
 __all__ = [
     "InputError",
     "RegraftError",
@@ -28,6 +35,7 @@ __all__ = [
     "compare",
     "cut",
     "evaluate",
+    "export",
     "find_learning_rate",
     "finetune",
     "open_images",
@@ -49,6 +57,7 @@ _HOMES = {
     "compare": "regraft.api",
     "cut": "regraft.backbones.cuts",
     "evaluate": "regraft.api",
+    "export": "regraft.delivery_api",
     "find_learning_rate": "regraft.api",
     "finetune": "regraft.api",
     "open_images": "regraft.images.opening",

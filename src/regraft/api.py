@@ -166,16 +166,30 @@ def _finetuned_config(run: RunFolder, settings: dict[str, dict[str, Any]]) -> Tr
     return make_config(values)
 
 
-def predict(run: str | Path, images: Sequence[str | Path]) -> list[dict[str, Any]]:
+def predict(run: str | Path, images: str | Path | Sequence[str | Path]) -> list[dict[str, Any]]:
     """Answers for image files: for each readable one `image`, `label`, `probability` and `probabilities`.
+
+    Args:
+        run: a run folder.
+        images: files, folders (with all folders in them) and patterns (`photos/**/*.jpg`), one or several.
 
     Raises:
         InputError: the run is not finished, or none of the files can be read.
     """
-    from regraft.runs.prediction import Predictor
+    from regraft.images.listing import list_images
+    from regraft.runs.bulk import none_readable, open_predictor, predict_files
+    from regraft.runs.prediction import answer
 
-    answers, _ = Predictor(Path(run)).predict(images)
-    return [vars(answer) for answer in answers]
+    listed = list_images([images] if isinstance(images, str | Path) else images)
+    predictor = open_predictor(Path(run), len(listed.files))
+    answers: list[dict[str, Any]] = []
+    skipped = []
+    for names, probabilities, unreadable in predict_files(predictor, listed.files):
+        skipped += unreadable
+        answers += [vars(answer(name, predictor.classes, row)) for name, row in zip(names, probabilities, strict=True)]
+    if not answers:
+        raise none_readable([*skipped, *listed.skipped])
+    return answers
 
 
 def evaluate(run: str | Path, images: str | Path) -> dict[str, Any]:

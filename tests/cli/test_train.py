@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from small_studies import leave_out_the_model
 
 from regraft.cli.train import show_run
 from regraft.runs.config import TrainConfig, config_text, make_config
@@ -19,6 +20,12 @@ from regraft.runs.finetune_config import AugmentationConfig, FinetuneConfig
 from regraft.runs.folder import RunFolder
 
 FEW = ("--epochs", "10")
+
+
+@pytest.fixture(autouse=True)
+def _without_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That `train` saves a model that agrees is shown in `tests/runs/test_pipeline.py` and by the README's commands."""
+    leave_out_the_model(monkeypatch)
 
 
 def test_train_prints_the_numbers_and_where_they_are(regraft: Callable, photos: Path, tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 def test_the_run_folder_is_complete(run: RunFolder) -> None:
     expected = {
+        "README.md",
         "config.toml",
         "environment.json",
         "figures",

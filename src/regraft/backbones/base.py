@@ -127,6 +127,7 @@ def open_base(
     scaling: str = "own",
     pooling: str = "average",
     cut: str | None = None,
+    fetch: bool = True,
 ) -> Base:
     """Gives the base of a backbone by name, or of a saved Keras model by path.
 
@@ -140,6 +141,7 @@ def open_base(
         pooling: one of `pooling.POOLINGS`.
         cut: the layer whose output the base gives, as `CutPlan.at` names it; None for features. Whether there is such
             a cut shows when the base is built.
+        fetch: whether weights that are not on this machine may be downloaded.
 
     Raises:
         InputError: no such backbone, no such file, no weights, no such scaling, or no such pooling; or several that
@@ -155,8 +157,8 @@ def open_base(
                 expected="one backbone",
                 received=spelling,
             )
-        return join_bases([open_base(member, scaling=scaling, pooling=pooling) for member in members])
-    base = _open(spelling, weights)
+        return join_bases([open_base(member, scaling=scaling, pooling=pooling, fetch=fetch) for member in members])
+    base = _open(spelling, weights, fetch)
     base = replace(base, pooling=pooling, cut=cut or base.cut)
     if scaling == "own":
         return base
@@ -169,7 +171,7 @@ def open_base(
     return replace(base, preprocessing=SCALINGS[scaling])
 
 
-def _open(spelling: str, weights: Path | None) -> Base:
+def _open(spelling: str, weights: Path | None, fetch: bool) -> Base:
     path = Path(spelling)
     with suppress(OSError):  # a text too long for a path is a (wrong) name
         if (path / "model.keras").is_file():
@@ -180,7 +182,7 @@ def _open(spelling: str, weights: Path | None) -> Base:
         return _saved_model(path)
     name = parse_backbone(spelling)
     card = get_card(name.card_name)
-    found = find_weights(name, file=weights)
+    found = find_weights(name, file=weights, fetch=fetch)
     return Base(str(name), name, found, name.size, name.size, card.preprocessing, _end(name))
 
 

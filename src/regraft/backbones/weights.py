@@ -45,13 +45,16 @@ def file_names(name: BackboneName, *, include_top: bool = False) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def find_weights(name: BackboneName, *, include_top: bool = False, file: Path | None = None) -> Weights:
+def find_weights(
+    name: BackboneName, *, include_top: bool = False, file: Path | None = None, fetch: bool = True
+) -> Weights:
     """Gives the weight file of a backbone, downloading it only where it is nowhere on the machine.
 
     Args:
         name: which backbone.
         include_top: the file with the 1000-class layer.
         file: a file of the user's own; nothing else is looked at.
+        fetch: whether it may be downloaded.
 
     Raises:
         InputError: there is none; says what was looked for, where, and what to do.
@@ -69,6 +72,8 @@ def find_weights(name: BackboneName, *, include_top: bool = False, file: Path | 
     official = official_weights(name, include_top=include_top)
     if official is None:
         raise _none_to_download(name, include_top)
+    if not fetch:
+        raise _not_found(name, include_top, "no download was tried: what is finished needs no network")
     return _download(name, official, include_top)
 
 

@@ -15,11 +15,13 @@ from regraft.cli import (
     compare,
     demo,
     evaluate,
+    export,
     finetune,
     predict,
     rank,
     report,
     search,
+    serve,
     study,
     train,
 )
@@ -43,6 +45,8 @@ app.command("study")(study.study)
 app.command("search")(search.search)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
+app.command("export")(export.export)
+app.command("serve")(serve.serve)
 app.command("classify")(classify.classify)
 app.command("rank")(rank.rank)
 app.command("adapt")(adapt.adapt)

@@ -12,11 +12,7 @@ from regraft.images._assembly import assemble, check_asked
 from regraft.images._hashing import Candidate, hash_images, why
 from regraft.images._printable import printable
 from regraft.images.labelled import ImageCollection, SkippedFile, Split
-
-IMAGE_EXTENSIONS = frozenset(
-    [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm"]
-)
-"""What makes a file a candidate, in lower case; what it really is, its content decides."""
+from regraft.images.walking import LOOP, identity, no_candidate, usable_entries
 
 SPLIT_WORDS: dict[str, Split] = {
     "train": "train",
@@ -32,10 +28,6 @@ LAYOUT = "a folder for each class, the images inside: FOLDER/daisy/1.jpg, FOLDER
 
 OUTSIDE = "not in the folder of a class"
 """The reason of files that lie beside the class folders."""
-
-_IF_PILLOW_CAN = {".avif": "AVIF", ".heic": "HEIF", ".heif": "HEIF"}
-_RUN_FILES = ("environment.json", "config.toml")  # every run folder has both, from its first moment on
-_LEFT_BY_SYSTEMS = frozenset(("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "$recycle.bin"))
 
 
 def scan_folder(path: Path, classes: Collection[str] | None = None, *, name: str | None = None) -> ImageCollection:
@@ -120,7 +112,7 @@ class _Scan:
     def _folders(self, parent: str) -> dict[str, str]:
         """Name and path of the folders in one that holds nothing else of use."""
         folders = {}
-        for name, path, is_folder in self._entries(parent) or ():
+        for name, path, is_folder in usable_entries(parent, self._skip) or ():
             if is_folder:
                 folders[name] = path
             else:
@@ -133,31 +125,31 @@ class _Scan:
             self.labels.add(label)
             return
         # Each folder once in a class: a link back up would never end, and a few links among each other last for ages.
-        seen = {_identity(upper) for upper in above}
+        seen = {identity(upper) for upper in above}
         waiting = deque([folder])
         found = refused = False
         while waiting:
             current = waiting.popleft()
             try:
-                identity = _identity(current)
+                found_at = identity(current)
             except OSError as error:
                 self._skip(current, why(error))
                 refused = refused or current == folder
                 continue
-            if identity in seen:
-                self._skip(current, "a link to a folder that is read already (a loop)")
+            if found_at in seen:
+                self._skip(current, LOOP)
                 if current == folder:
                     return  # the link of a loop names no class
                 continue
-            seen.add(identity)
-            entries = self._entries(current)
+            seen.add(found_at)
+            entries = usable_entries(current, self._skip)
             refused = refused or (entries is None and current == folder)
             for entry_name, path, is_folder in entries or ():
                 if is_folder and os.path.islink(path):  # noqa: PTH114
                     waiting.append(path)  # last: a real folder keeps its own name
                 elif is_folder:
                     waiting.appendleft(path)
-                elif reason := _no_candidate(entry_name):
+                elif reason := no_candidate(entry_name):
                     self._skip(path, reason)
                 else:
                     found = True
@@ -165,72 +157,3 @@ class _Scan:
         self.labels.add(label)
         if not found and not refused:  # else the reason is noted already
             self._skip(folder, "class folder without images")
-
-    def _entries(self, folder: str) -> list[tuple[str, str, bool]] | None:
-        """Name, path and whether it is a folder, of what may be used; the rest is noted. None if it cannot be read."""
-        try:
-            with os.scandir(folder) as scan:
-                entries = sorted(scan, key=lambda entry: entry.name)
-        except OSError as error:
-            self._skip(folder, why(error))
-            return None
-        usable = []
-        for entry in entries:
-            try:
-                is_folder, is_file = entry.is_dir(), entry.is_file()
-            except OSError as error:  # a link to itself, for one
-                self._skip(entry.path, why(error))
-                continue
-            if entry.name.startswith("."):
-                self._skip(entry.path, "a hidden folder" if is_folder else "a hidden file")
-            elif entry.name.lower() in _LEFT_BY_SYSTEMS:
-                self._skip(entry.path, "left by the operating system")
-            elif is_folder and (what := _made_by_regraft(entry.path)):
-                self._skip(entry.path, what)
-            elif is_folder or is_file:
-                usable.append((entry.name, entry.path, is_folder))
-            elif entry.is_symlink():
-                self._skip(entry.path, "a link to nothing")
-            else:
-                self._skip(entry.path, "not a regular file")
-        return usable
-
-
-def _made_by_regraft(folder: str) -> str | None:
-    """What a folder is, if regraft has written it: its figures and models are no images of a class."""
-    if _is_run(folder):
-        return "the folder of a run"
-    try:
-        with os.scandir(folder) as scan:
-            runs = 0
-            for entry in scan:
-                if entry.name.startswith("."):
-                    continue
-                if not _is_run(entry.path):
-                    return None
-                runs += 1
-    except OSError:
-        return None  # whoever reads it will say so
-    return "a folder of runs" if runs else None
-
-
-def _is_run(folder: str) -> bool:
-    return all(os.path.isfile(os.path.join(folder, name)) for name in _RUN_FILES)  # noqa: PTH113, PTH118
-
-
-def _identity(folder: str) -> tuple[int, int]:
-    status = os.stat(folder)  # noqa: PTH116 - a plain string: this is called for every folder
-    return status.st_dev, status.st_ino
-
-
-def _no_candidate(name: str) -> str | None:
-    extension = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a plain string: this is called for every file
-    if extension in IMAGE_EXTENSIONS:
-        return None
-    if extension in _IF_PILLOW_CAN:
-        from regraft.images._pillow import can_read
-
-        if can_read(_IF_PILLOW_CAN[extension]):
-            return None
-        return f"{extension} is not supported here: convert it to JPEG or PNG"
-    return f"not an image, by its extension ('{printable(extension)}')" if extension else "not an image: no extension"

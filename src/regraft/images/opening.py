@@ -10,10 +10,11 @@ from pathlib import Path
 from regraft.errors import InputError
 from regraft.images._printable import printable
 from regraft.images.arrays import ARRAY_SUFFIXES, read_arrays
-from regraft.images.folders import IMAGE_EXTENSIONS, LAYOUT, OUTSIDE, scan_folder
+from regraft.images.folders import LAYOUT, OUTSIDE, scan_folder
 from regraft.images.labelled import ImageCollection
 from regraft.images.manifests import MANIFEST_SUFFIXES, read_manifest
 from regraft.images.named import NAMED_SETS, is_mnist_folder, open_named
+from regraft.images.walking import IMAGE_EXTENSIONS
 
 
 def open_images(

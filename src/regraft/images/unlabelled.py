@@ -9,8 +9,8 @@ from regraft.errors import InputError
 from regraft.images._hashing import Candidate, hash_images
 from regraft.images._printable import printable
 from regraft.images.duplicates import drop_duplicates
-from regraft.images.folders import IMAGE_EXTENSIONS
 from regraft.images.labelled import ImageCollection, SkippedFile
+from regraft.images.walking import IMAGE_EXTENSIONS
 
 NO_LABEL = ""
 """The label of an image that has none."""

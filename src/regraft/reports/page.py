@@ -19,6 +19,7 @@ from regraft.reports._run_finetuning import Captioned, finetuning_figures
 from regraft.reports._svg import inline_svg
 from regraft.reports._words import count, percent, shown
 from regraft.reports.figures import MAX_OTHER_HEADS, confusion_matrix, learning_curves
+from regraft.reports.model_card import write_model_card
 from regraft.runs.folder import RunFolder
 
 _MAX_CLASS_ROWS = 40  # with more classes than this the table of classes is folded, and the weakest are shown
@@ -26,7 +27,7 @@ _PAIRS = 20
 
 
 def write_report(run: RunFolder, images: Mapping[str, LabelledImage] | None = None) -> Path:
-    """Writes `figures/*.svg` and `report.html` into the folder of a run that has been measured.
+    """Writes `figures/*.svg`, `README.md` (the model card) and `report.html` into the folder of a measured run.
 
     The page needs no network and no other file: styles, figures and pictures lie inside it, and it forbids itself to
     load anything. It runs no script.
@@ -76,6 +77,7 @@ def write_report(run: RunFolder, images: Mapping[str, LabelledImage] | None = No
         environment=environment,
         warnings=metrics.get("warnings", []),
     )
+    write_model_card(run, run.path)
     write_text(run.report, page)
     return run.report
 

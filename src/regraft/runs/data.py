@@ -88,9 +88,11 @@ def open_collection(config: TrainConfig) -> ImageCollection:
     return open_images(images.source, path=images.path, classes=images.classes)
 
 
-def find_base(backbone: BackboneConfig) -> Base:
-    """The base a config names."""
-    return open_base(backbone.name, weights=backbone.weights, scaling=backbone.scaling, pooling=backbone.pooling)
+def find_base(backbone: BackboneConfig, *, fetch: bool = True) -> Base:
+    """The base a config names; without `fetch` an InputError where its weights would have to be downloaded."""
+    return open_base(
+        backbone.name, weights=backbone.weights, scaling=backbone.scaling, pooling=backbone.pooling, fetch=fetch
+    )
 
 
 def draw_splits(images: Sequence[LabelledImage], config: TrainConfig) -> list[Split]:

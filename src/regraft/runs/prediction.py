@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from regraft._files import sha256_of_file
 from regraft.backbones.base import Base, open_base
 from regraft.backbones.graph import base_graph, cached_graph
 from regraft.backbones.joint import SIGN, JointBase
@@ -20,12 +20,15 @@ from regraft.evaluation.metrics import evaluate_predictions
 from regraft.features.augmented import extract_views
 from regraft.features.engines import joint_precision, member_precisions
 from regraft.features.joint_engine import JointEngine
+from regraft.images._hashing import why
 from regraft.images.augmentation import Augmentation, read_view
-from regraft.images.labelled import ImageCollection, SkippedFile
+from regraft.images.labelled import ImageCollection, SkippedFile, sha256_of_pixels
 from regraft.images.reading import read_image
 from regraft.runs.data import find_base
 from regraft.runs.folder import RunFolder
 from regraft.runs.head import SavedHead
+
+Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -38,18 +41,33 @@ class Prediction:
     probabilities: dict[str, float]
 
 
+def answer(image: str, classes: Sequence[str], probabilities: npt.NDArray[np.float32]) -> Prediction:
+    """The answer for an image of that name, from the probability of each class, (classes,)."""
+    order = np.argsort(-probabilities, kind="stable")
+    ranked = {classes[index]: float(probabilities[index]) for index in order}
+    label, probability = next(iter(ranked.items()))
+    return Prediction(image, label, probability, ranked)
+
+
 class Predictor:
     """Predicts with a run through the graph of its base and its head.
 
+    Attributes:
+        run: the run folder.
+        classes: in the order of the probabilities' columns.
+        head: the last layers; `head.size` is the (height, width) that images are brought to.
+
     Args:
         run: a run folder, or its path.
+        throughput: for as many images a second as can be, in place of each as soon as can be.
 
     Raises:
         InputError: the folder is no finished run.
     """
 
-    def __init__(self, run: RunFolder | Path | str) -> None:
+    def __init__(self, run: RunFolder | Path | str, *, throughput: bool = False) -> None:
         self.run = run if isinstance(run, RunFolder) else RunFolder(run)
+        self.throughput = throughput
         self.classes = self.run.classes()
         self.head: SavedHead = self.run.head()
         known = max(2, self.head.weights.outputs)
@@ -64,13 +82,14 @@ class Predictor:
     def _engine(self) -> Any:
         from regraft.features.openvino_engine import OpenVINOEngine
 
+        latency = not self.throughput
         graph = cached_graph(self.head.base)
         if graph is None and isinstance(self._base, JointBase):
             members = self._base.members
             each = member_precisions(self._precision(), len(members))
             graphs = [base_graph(member) for member in members]
-            return JointEngine([OpenVINOEngine(*pair, latency=True) for pair in zip(graphs, each, strict=True)])
-        return OpenVINOEngine(graph or base_graph(self._base), self._precision(), latency=True)
+            return JointEngine([OpenVINOEngine(*pair, latency=latency) for pair in zip(graphs, each, strict=True)])
+        return OpenVINOEngine(graph or base_graph(self._base), self._precision(), latency=latency)
 
     def _precision(self) -> str:
         """That of the run, or f32 on a processor without bf16.
@@ -88,7 +107,7 @@ class Predictor:
     def _base(self) -> Base:
         """The base as the run had it; from the run's own model where its weights are no longer to be found."""
         try:
-            base = find_base(self.run.config().backbone)
+            base = find_base(self.run.config().backbone, fetch=False)
             if base.identity == self.head.base:
                 return base
         except InputError:
@@ -104,44 +123,90 @@ class Predictor:
             wanted,
         )
 
-    def plain_probabilities(self, pixels: Iterable[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
+    @property
+    def views(self) -> int:
+        """How many test views an answer is averaged over, beside the plain image."""
+        return self._views[1]
+
+    def seen(self, source: Path | bytes | Pixels) -> list[Pixels]:
+        """What the run looks at of an image: it, brought to the base's size, then its test views if the run has any.
+
+        Safe to call from many threads at once.
+
+        Args:
+            source: a file, the bytes of a file, or pixels: uint8 (height, width) or (height, width, 3).
+
+        Returns:
+            Each uint8 (height, width, 3).
+
+        Raises:
+            UnreadableImageError: it cannot be decoded; the message is the reason.
+        """
+        policy, views = self._views
+        size = self.head.size
+        plain = read_image(source, size)
+        if not views:
+            return [plain]
+        try:
+            content = source.read_bytes() if isinstance(source, Path) else source
+        except OSError as error:  # it has gone since
+            raise UnreadableImageError(why(error)) from error
+        sha256 = sha256_of_pixels(content) if isinstance(content, np.ndarray) else hashlib.sha256(content).hexdigest()
+        return [plain, *(read_view(content, size, policy, sha256, number) for number in range(1, views + 1))]
+
+    def probabilities(self, images: Iterable[Sequence[Pixels]]) -> npt.NDArray[np.float32]:
+        """Class probabilities (n, classes) float32, averaged over the views of each image.
+
+        One thread at a time may call it. Images are taken from the iterable only when they can be worked on.
+
+        Args:
+            images: what `seen` gave for each image.
+        """
+        counts: list[int] = []
+
+        def views() -> Iterator[Pixels]:
+            for seen in images:
+                counts.append(len(seen))
+                yield from seen
+
+        answers = self.plain_probabilities(views())
+        if not counts:
+            return answers
+        sums = np.add.reduceat(answers, np.cumsum([0, *counts[:-1]]))
+        return np.asarray(sums / np.array(counts, np.float32)[:, None], np.float32)
+
+    def plain_probabilities(self, pixels: Iterable[Pixels]) -> npt.NDArray[np.float32]:
         """Class probabilities (n, classes) for uint8 RGB images of the base's size, each as it is."""
         return self.head.weights.probabilities(self._engine.run(pixels))
 
     def predict(self, images: Sequence[Path | str]) -> tuple[list[Prediction], list[SkippedFile]]:
         """Gives the answers for image files, and the files that could not be read, with the reason.
 
+        For a few images: `bulk.predict_files` streams any number of them.
+
         Raises:
             InputError: none of them can be read.
         """
         names: list[str] = []
         skipped: list[SkippedFile] = []
-        policy, views = self._views
 
-        def readable() -> Iterable[npt.NDArray[np.uint8]]:
+        def readable() -> Iterator[list[Pixels]]:
             for image in images:
                 try:
-                    seen = _seen(Path(image), self.head.size, policy, views)
+                    seen = self.seen(Path(image))
                 except UnreadableImageError as error:
                     skipped.append(SkippedFile(str(image), str(error)))
                 else:
                     names.append(str(image))
-                    yield from seen
+                    yield seen
 
-        answers = self.plain_probabilities(readable())
+        answers = self.probabilities(readable())
         if skipped and not names:
             raise InputError(
                 f"None of the {len(skipped)} images can be read.",
                 received="; ".join(f"{file.name}: {file.reason}" for file in skipped[:5]),
             )
-        probabilities = answers.reshape(len(names), views + 1, len(self.classes)).mean(axis=1)
-        return [self._answer(name, row) for name, row in zip(names, probabilities, strict=True)], skipped
-
-    def _answer(self, name: str, probabilities: npt.NDArray[np.float32]) -> Prediction:
-        order = np.argsort(-probabilities, kind="stable")
-        ranked = {self.classes[index]: float(probabilities[index]) for index in order}
-        label, probability = next(iter(ranked.items()))
-        return Prediction(name, label, probability, ranked)
+        return [answer(name, self.classes, row) for name, row in zip(names, answers, strict=True)], skipped
 
     def evaluate(self, collection: ImageCollection) -> dict[str, Any]:
         """Measures the run on labelled images that it was not made from.
@@ -192,16 +257,3 @@ class Predictor:
                 {"file": file.name, "reason": file.reason} for file in (*collection.skipped, *extracted.skipped)
             ],
         }
-
-
-def _seen(path: Path, size: tuple[int, int], policy: Augmentation, views: int) -> list[npt.NDArray[np.uint8]]:
-    """An image file as it is and in so many views of a policy.
-
-    Raises:
-        UnreadableImageError: it cannot be read.
-    """
-    plain = read_image(path, size)
-    if not views:
-        return [plain]
-    sha256 = sha256_of_file(path)
-    return [plain, *(read_view(path, size, policy, sha256, number) for number in range(1, views + 1))]

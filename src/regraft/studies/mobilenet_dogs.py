@@ -11,10 +11,11 @@ from typing import Any
 from regraft._files import cache_folder
 from regraft.backbones.base import Base
 from regraft.errors import InputError
-from regraft.images.folders import IMAGE_EXTENSIONS, SPLIT_WORDS, scan_folder
+from regraft.images.folders import SPLIT_WORDS, scan_folder
 from regraft.images.labelled import ImageCollection, LabelledImage
 from regraft.images.named import NAMED_SETS, open_named
 from regraft.images.subsets import take_per_class
+from regraft.images.walking import IMAGE_EXTENSIONS
 from regraft.runs.config import BackboneConfig, ImagesConfig, TrainConfig
 from regraft.runs.data import load_data
 from regraft.runs.environment import describe_environment

@@ -17,11 +17,11 @@ from regraft.backbones.imagenet import ImageNetClass, imagenet_classes, match_la
 from regraft.errors import InputError, UnreadableImageError
 from regraft.features.classification import Answer, classify_images
 from regraft.images.arrays import ARRAY_SUFFIXES
-from regraft.images.folders import IMAGE_EXTENSIONS
 from regraft.images.labelled import ImageCollection, LabelledImage
 from regraft.images.manifests import MANIFEST_SUFFIXES
 from regraft.images.named import NAMED_SETS
 from regraft.images.opening import open_images
+from regraft.images.walking import IMAGE_EXTENSIONS
 
 _RANKED = 5  # ImageNet's own measure beside the first answer
 

@@ -1,0 +1,131 @@
+"""ONNX: one file for onnxruntime, Triton, OpenVINO and many others."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from regraft.deployment._onnx_quantizing import in_half_precision, in_whole_numbers
+from regraft.deployment.export_format import (
+    IMAGE,
+    PROBABILITIES,
+    ExportFacts,
+    ExportFormat,
+    Images,
+    OpenedExport,
+    Precision,
+    Probabilities,
+    require_packages,
+)
+from regraft.deployment.tensorflow_export import RESIZED, TensorFlowExports, export_through_tensorflow
+from regraft.runs.prediction import Predictor
+
+_THREADS = 2
+
+
+class OnnxFormat(ExportFormat):
+    """An ONNX file with the resizing inside; it needs TensorFlow and tf2onnx to be written, onnxruntime to be run.
+
+    The file's metadata has `labels`, the class names as a JSON list, and `regraft`, further facts as a JSON object.
+
+    Args:
+        in_process: see `export_through_tensorflow`.
+    """
+
+    name: ClassVar[str] = "onnx"
+    precisions: ClassVar[tuple[Precision, ...]] = ("f32", "f16", "int8")
+    any_size: ClassVar[bool] = True
+
+    def __init__(self, *, in_process: bool = False) -> None:
+        self._in_process = in_process
+
+    def file_name(self, precision: Precision) -> str:
+        """`model.onnx`, `model.f16.onnx`, `model.int8.onnx`."""
+        return "model.onnx" if precision == "f32" else f"model.{precision}.onnx"
+
+    def check_packages(self) -> None:
+        """Raises MissingPackageError where the extra `export` is not installed."""
+        require_packages("The ONNX export", ("tensorflow", "tf2onnx", "onnx", "onnxruntime"))
+
+    def write(
+        self,
+        predictor: Predictor,
+        facts: ExportFacts,
+        target: Path,
+        precision: Precision,
+        calibration: Sequence[Images],
+    ) -> None:
+        """Writes the file: resizing (always f32), then the network in the precision, joined to one graph."""
+        import onnx
+
+        with tempfile.TemporaryDirectory() as scratch:
+            parts = TensorFlowExports(
+                onnx_network=Path(scratch) / "network.onnx", onnx_resizing=Path(scratch) / "resizing.onnx"
+            )
+            export_through_tensorflow(predictor.run.model, facts.size, parts, in_process=self._in_process)
+            network, resizing = onnx.load(parts.onnx_network), onnx.load(parts.onnx_resizing)
+        if precision == "f16":
+            network = in_half_precision(network)
+        if precision == "int8":
+            network = in_whole_numbers(network, calibration)
+        onnx.save(_described(_joined(resizing, network), facts), target)
+        onnx.checker.check_model(str(target), full_check=True)
+
+    def open(self, path: Path) -> OpenedExport:
+        """The file in onnxruntime, on two threads."""
+        return _OpenedOnnx(path)
+
+
+def _joined(resizing: Any, network: Any) -> Any:
+    """One graph of two, `image` in and `probabilities` out; the names inside are set apart by prefixes."""
+    from onnx import compose
+
+    network.ir_version = resizing.ir_version = max(network.ir_version, resizing.ir_version)
+    first = compose.add_prefix(resizing, "resizing/", rename_inputs=False, rename_outputs=False)
+    second = compose.add_prefix(network, "network/", rename_outputs=False)
+    joined = compose.merge_models(first, second, [(RESIZED, f"network/{IMAGE}")])
+    used = _domains(joined.graph)  # the tools name others, which a strict runtime need not know
+    kept = [entry for entry in joined.opset_import if entry.domain in used]
+    del joined.opset_import[:]
+    joined.opset_import.extend(kept)
+    return joined
+
+
+def _domains(graph: Any) -> set[str]:
+    """The sets of operations that a graph and those within its nodes use; that of ONNX itself is ''."""
+    inner = [attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")]
+    return {node.domain for node in graph.node}.union(*(_domains(graph) for graph in inner))
+
+
+def _described(model: Any, facts: ExportFacts) -> Any:
+    """The model with its facts in place of what the tools wrote."""
+    from onnx import helper
+
+    del model.metadata_props[:]
+    model.producer_name = "regraft"
+    model.producer_version = facts.metadata.get("regraft_version", "")
+    model.graph.name = facts.name
+    model.doc_string = facts.description
+    about = {"name": facts.name, "size": list(facts.size), **facts.metadata}
+    helper.set_model_props(model, {"labels": facts.labels_json(), "regraft": json.dumps(about)})
+    return model
+
+
+class _OpenedOnnx(OpenedExport):
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = _THREADS
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.labels = json.loads(self._session.get_modelmeta().custom_metadata_map["labels"])
+
+    def probabilities(self, images: Images) -> Probabilities:
+        (answers,) = self._session.run([PROBABILITIES], {IMAGE: images})
+        return np.asarray(answers, np.float32)

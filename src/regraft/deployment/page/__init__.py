@@ -1,0 +1,1 @@
+"""The page for people at `/` of a server, and what it asks for: no build step, nothing from the network."""

@@ -1,0 +1,1 @@
+"""Runs behind HTTP: the Open Inference Protocol, a route for people, and a page."""

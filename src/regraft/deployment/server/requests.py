@@ -1,0 +1,70 @@
+"""A request's body within its limits, and work that ends when the client has left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
+
+from regraft.deployment.server.limits import unpacked
+from regraft.deployment.server.problems import RequestError
+from regraft.deployment.server.settings import ServerSettings
+
+_Result = TypeVar("_Result")
+
+_LARGE = 64 * 1024  # bytes: what is larger is unpacked and parsed outside the event loop's thread
+_GONE = 499  # as nginx has it; nobody reads this answer
+
+
+async def read_body(request: Request, settings: ServerSettings) -> bytes:
+    """The whole body, unpacked.
+
+    Raises:
+        RequestError: 408 it did not come in time, 413 too large, 415 or 400 packed in another way or damaged.
+    """
+    try:
+        async with asyncio.timeout(settings.timeout):
+            body = await request.body()
+    except TimeoutError:
+        raise RequestError(408, f"The body did not come within {settings.timeout:g} seconds.") from None
+    except ClientDisconnect:
+        raise RequestError(_GONE, "The client has left.") from None
+    encoding = request.headers.get("content-encoding", "")
+    if not encoding:
+        return body
+    return await off_the_loop(len(body), unpacked, body, encoding, settings.max_body)
+
+
+async def off_the_loop(size: int, function: Callable[..., _Result], *args: object) -> _Result:
+    """`function(*args)`, in another thread where there are many bytes to work on: the loop answers others meanwhile."""
+    return function(*args) if size < _LARGE else await asyncio.to_thread(function, *args)
+
+
+async def unless_gone(receive: Receive, work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Gives what `work` gives; where the client leaves before that, the work is cancelled.
+
+    Args:
+        receive: of the request, whose body has been read.
+        work: what is to be done.
+
+    Raises:
+        RequestError: the client has left.
+    """
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_left(receive))
+    try:
+        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise RequestError(_GONE, "The client has left.")
+    finally:
+        task.cancel()
+        gone.cancel()
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
