@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from small_studies import leave_out_the_model, train_on_features
+from small_studies import leave_out_the_model, leave_out_the_slow_facts, train_on_features
 
 from regraft.cli.main import app, main
 
@@ -22,6 +22,7 @@ README = Path(__file__).parents[1] / "README.md"
 RUN_ELSEWHERE = {"demo", "finetune", "lr-find", "search", "--control"} | {
     "classify",
     "rank",
+    "serve",
     "adapt",
     "mobilenet",
     "MobileNetV2@320",
@@ -68,9 +69,11 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
     """Runs a command, which must end well.
 
     Only what is started in a process of its own saves its model, which the README goes on to open; the standard side of
-    the flower study is trained through Keras in `tests/studies/test_agreement.py`.
+    the flower study is trained through Keras in `tests/studies/test_agreement.py`, its slow facts are found in
+    `test_flowers.py` beside it.
     """
     leave_out_the_model(monkeypatch)
+    leave_out_the_slow_facts(monkeypatch)
     monkeypatch.setattr("regraft.training.standard.train_heads_standard", train_on_features)
 
     def run(command: list[str]) -> None:

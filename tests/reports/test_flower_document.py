@@ -21,14 +21,13 @@ from made_studies import (
     scattered,
     two_ways,
 )
-from small_studies import leave_out_the_model, train_on_features
+from small_studies import leave_out_the_model, leave_out_the_slow_facts, train_on_features
 
 import regraft
 from regraft.reports.document import Document
 from regraft.reports.flower_document import flower_document
 from regraft.reports.pdf import document_pdf
 from regraft.runs.folder import RunFolder
-from regraft.studies import flower_study
 
 CLASSES = ("[[cut]]", "<b>$x_1", "#import", "roses", "tulips")
 
@@ -188,22 +187,12 @@ def texts_of_section(document: Document, title: str) -> list[str]:
     return [block.text for block in section.blocks if hasattr(block, "text")]
 
 
-def small_networks(*_: Any) -> tuple[Any, Any]:
-    """In the place of two whole networks built by Keras, which takes seconds."""
-    import keras
-
-    before = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1000)])
-    after = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
-    return before, after
-
-
 def test_a_real_study_end_to_end(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Everything but what is tested elsewhere and takes many seconds: training and building networks in Keras, and
     the graph of the other scaling (so that no difference between the scalings is found)."""
     leave_out_the_model(monkeypatch)
     monkeypatch.setattr("regraft.training.standard.train_heads_standard", train_on_features)
-    monkeypatch.setattr("regraft.studies.flowers._networks", small_networks)
-    monkeypatch.setattr(flower_study, "WRONG_SCALING", "own")
+    leave_out_the_slow_facts(monkeypatch)
     printed: list[tuple[Document, int]] = []
 
     def print_and_keep(document: Document, path: Path) -> None:

@@ -52,6 +52,21 @@ def leave_out_the_model(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("regraft.runs.pipeline.save_joined", instead)
 
 
+def leave_out_the_slow_facts(patch: pytest.MonkeyPatch) -> None:
+    """Two facts of a flower study take seconds and are tested in `tests/studies/test_flowers.py`: the networks before
+    and after, built whole in Keras, and what the other scaling costs, for which the network's graph is built again."""
+
+    def small_networks(*_: Any) -> tuple[Any, Any]:
+        import keras
+
+        before = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1000)])
+        after = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+        return before, after
+
+    patch.setattr("regraft.studies.flowers._networks", small_networks)
+    patch.setattr("regraft.studies.flower_study.WRONG_SCALING", "own")
+
+
 def write_page(run: RunFolder, images: dict[str, LabelledImage]) -> None:
     """In the place of the report of a run."""
     run.report.write_text(json.dumps(sorted(images)))

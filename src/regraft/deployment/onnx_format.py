@@ -83,16 +83,15 @@ class OnnxFormat(ExportFormat):
 
 def _joined(resizing: Any, network: Any) -> Any:
     """One graph of two, `image` in and `probabilities` out; the names inside are set apart by prefixes."""
-    from onnx import compose
+    from onnx import compose, helper
 
     network.ir_version = resizing.ir_version = max(network.ir_version, resizing.ir_version)
     first = compose.add_prefix(resizing, "resizing/", rename_inputs=False, rename_outputs=False)
     second = compose.add_prefix(network, "network/", rename_outputs=False)
     joined = compose.merge_models(first, second, [(RESIZED, f"network/{IMAGE}")])
-    used = _domains(joined.graph)  # the tools name others, which a strict runtime need not know
-    kept = [entry for entry in joined.opset_import if entry.domain in used]
-    del joined.opset_import[:]
-    joined.opset_import.extend(kept)
+    versions = {entry.domain: entry.version for entry in joined.opset_import}
+    del joined.opset_import[:]  # each is there twice, and some that no node is of
+    joined.opset_import.extend(helper.make_opsetid(each, versions[each]) for each in sorted(_domains(joined.graph)))
     return joined
 
 

@@ -5,12 +5,13 @@ import gzip
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from served_models import Served, ask, form, picture
+from served_models import Served, ask, form, picture, served
 
 from regraft.deployment.server.limits import check_pixels, unpacked
 from regraft.deployment.server.problems import RequestError
@@ -88,3 +89,22 @@ def test_bodies_are_no_longer_counted_when_they_are_answered(server: Served) -> 
     while not hasattr(layer, "_held"):
         layer = getattr(layer, "_app", None) or layer.app
     assert layer._held == 0
+
+
+def test_all_bodies_together_have_a_limit(tmp_path: Path) -> None:
+    made = served(tmp_path, max_held=2 * len(picture()))
+    made.stand_in.gate.clear()
+
+    async def three() -> list[int]:
+        requests = [
+            asyncio.create_task(ask(made.app, "POST", "/predict", picture(), content_type="image/png"))
+            for _ in range(3)
+        ]
+        await asyncio.sleep(0.05)
+        made.stand_in.gate.set()
+        again = [await request for request in requests]
+        again.append(await ask(made.app, "POST", "/predict", picture(), content_type="image/png"))
+        return [answer.status for answer in again]
+
+    assert asyncio.run(three()) == [200, 200, 429, 200]
+    made.models.close()

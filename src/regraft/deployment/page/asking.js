@@ -41,7 +41,7 @@ async function send(path, method, body) {
     if (body && !(await readable(body))) {
       throw new Problem("The file cannot be read any more; was it moved or changed?", false);
     }
-    throw new Gone("The server does not answer. Is `regraft serve` still running?");
+    throw new Gone("The server does not answer. Is “regraft serve” still running?");
   }
 }
 

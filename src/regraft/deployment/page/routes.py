@@ -21,6 +21,7 @@ from regraft.deployment.server.models import Models
 from regraft.deployment.server.problems import RequestError
 from regraft.deployment.server.requests import read_body, unless_gone
 from regraft.deployment.server.settings import ServerSettings
+from regraft.reports._words import shown
 
 # What a report links to, by the name in the link; nothing else of a run folder is given out.
 _LINKED = {
@@ -110,7 +111,10 @@ def _add_answers(router: APIRouter, models: Models, settings: ServerSettings, bo
         """The nearest training images, or the state of their preparation."""
         response.headers.update(DATA_HEADERS)
         served, content = models.get(model), await _body(request, settings)
-        return asdict(await served.run_alone(box.of(served).nearest, content, _NEAREST))
+        nearest = asdict(await served.run_alone(box.of(served).nearest, content, _NEAREST))
+        for found in nearest["neighbours"]:
+            found |= {"name": shown(found["name"]), "label": shown(found["label"])}
+        return nearest
 
     @router.get("/page/neighbours/{model}/{sha256}")
     async def thumbnail(model: str, sha256: str) -> Response:

@@ -1,10 +1,12 @@
 // The page: pictures in, answers out. Names of classes and files come from elsewhere: they go in as text, never as HTML.
 
 import { Gone, Problem, ask, sleep } from "/static/asking.js";
+import { takeFiles } from "/static/files.js";
 import { drawHeat, drawLegend } from "/static/heat.js";
-import { calibrationText, interval, listing, percent } from "/static/words.js";
+import { showNear } from "/static/near.js";
+import { $, option, part } from "/static/parts.js";
+import { aboutText, calibrationText, percent } from "/static/words.js";
 
-const $ = (id) => document.getElementById(id);
 const FIRST = 6; // classes shown at once
 const POLLS = 120; // seconds to wait for the training images to be searched
 
@@ -36,7 +38,7 @@ async function loadModels() {
 function takeModel(name) {
   model = models.find((one) => one.name === name);
   everything = false;
-  $("about").textContent = aboutText();
+  $("about").textContent = aboutText(model);
   $("report").hidden = !model.report;
   $("report").href = `/report/${encodeURIComponent(model.name)}/`;
   $("truth").replaceChildren(
@@ -46,16 +48,6 @@ function takeModel(name) {
   for (const item of items) forget(item);
   if (items.length) show(current ?? items[0]);
   work();
-}
-
-function aboutText() {
-  const shown = model.classes.slice(0, 12);
-  const more = model.classes.length - shown.length;
-  const kinds = listing(more ? [...shown, `${more.toLocaleString("en")} more`] : shown);
-  const chance = model.test
-    ? ` It was right on ${percent(model.test.accuracy)} of ${model.test.images.toLocaleString("en")} test images it had never seen (95\u202f% interval ${interval(model.test.interval)}).`
-    : "";
-  return `This classifier tells ${model.classes.length} classes apart: ${kinds}.${chance} Whatever a picture shows, it gets one of them.`;
 }
 
 function query(parts = {}) {
@@ -124,7 +116,7 @@ async function findNear(item) {
       item.near = { state: "unavailable", reason: textOf(error), neighbours: [] };
     }
     if (asked !== model) return;
-    if (item === current) showNear();
+    if (item === current) showNear(item, model);
     if (item.near.state !== "preparing") return;
     await sleep(poll < 4 ? 500 : 2000);
     if (item !== current) {
@@ -275,7 +267,7 @@ function showAnswer(item) {
   say(`${item.file.name}: ${model.classes[best]}, ${percent(sure)}.`);
   showBars(item);
   showTruth();
-  showNear();
+  showNear(item, model);
 }
 
 function showBars(item) {
@@ -353,65 +345,7 @@ function showTruth() {
   if (given) $("kept-text").textContent = `Kept as “${model.classes[current.truth]}”, to learn from.`;
 }
 
-async function showNear() {
-  const { near } = current;
-  $("near").hidden = false;
-  const note = $("near-note");
-  note.hidden = false;
-  if (!near || near.state === "preparing") {
-    note.textContent = near ? "The training images are being searched for the first time …" : "Searching …";
-    $("near-list").replaceChildren();
-    return;
-  }
-  note.textContent = near.reason;
-  if (near.state === "ready" && near.among < near.of) {
-    note.textContent += ` Searched: ${near.among.toLocaleString("en")} of ${near.of.toLocaleString("en")} images.`;
-  }
-  note.hidden = !note.textContent;
-  const best = current.answer.probabilities[0][0];
-  const tiles = near.neighbours.map((neighbour) => {
-    const tile = part("div", "tile");
-    if (near.reason) tile.textContent = "no picture";
-    else thumbnail(tile, neighbour);
-    const text = part("p", neighbour.label === model.classes[best] ? "" : "other", neighbour.label);
-    const same = neighbour.sha256 === current.answer.sha256 ? "this very image" : `similarity ${neighbour.similarity.toFixed(2)}`;
-    const entry = document.createElement("li");
-    entry.title = neighbour.name;
-    entry.append(tile, text, part("p", "share", same));
-    return entry;
-  });
-  $("near-list").replaceChildren(...tiles);
-}
-
-// Through `ask`, not by an address: the server may want its token.
-async function thumbnail(tile, neighbour) {
-  try {
-    const path = `/page/neighbours/${encodeURIComponent(model.name)}/${neighbour.sha256}`;
-    const image = document.createElement("img");
-    image.alt = `Training image: ${neighbour.label}`;
-    image.src = URL.createObjectURL(await ask(path));
-    image.onload = () => URL.revokeObjectURL(image.src);
-    tile.replaceChildren(image);
-  } catch {
-    tile.textContent = "no picture";
-  }
-}
-
 // Small parts ------------------------------------------------------------------------------------------------------
-
-function part(tag, name, text = "") {
-  const element = document.createElement(tag);
-  element.className = name;
-  element.textContent = text;
-  return element;
-}
-
-function option(text, value) {
-  const element = document.createElement("option");
-  element.textContent = text;
-  element.value = value;
-  return element;
-}
 
 const say = (text) => { $("status").textContent = text; };
 const textOf = (error) => (error instanceof Problem ? error.message : `This page failed: ${error.message}`);
@@ -419,31 +353,7 @@ const size = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
 // What people do ---------------------------------------------------------------------------------------------------
 
-for (const id of ["files", "camera"]) {
-  $(id).addEventListener("change", (event) => {
-    add(event.target.files);
-    event.target.value = ""; // so that the same picture can be chosen again
-  });
-}
-document.addEventListener("paste", (event) => {
-  if (event.clipboardData?.files.length) add(event.clipboardData.files);
-});
-let inside = 0; // dragenter comes for a child before dragleave for its parent
-document.addEventListener("dragenter", () => {
-  inside += 1;
-  $("main").classList.add("over");
-});
-document.addEventListener("dragleave", () => {
-  inside = Math.max(0, inside - 1);
-  if (!inside) $("main").classList.remove("over");
-});
-document.addEventListener("dragover", (event) => event.preventDefault());
-document.addEventListener("drop", (event) => {
-  event.preventDefault();
-  inside = 0;
-  $("main").classList.remove("over");
-  add(event.dataTransfer.files);
-});
+takeFiles(add);
 $("model").addEventListener("change", (event) => takeModel(event.target.value));
 $("more").addEventListener("click", () => {
   everything = !everything;

@@ -30,3 +30,14 @@ export function calibrationText(calibration, sure) {
     low === 0 && high === 1 ? "" : ` as sure as this (${high === 1 ? `${whole(low)}${THIN}% or more` : low === 0 ? `below ${whole(high)}${THIN}%` : `${whole(low)} to ${whole(high)}${THIN}%`})`;
   return `Of ${answers.toLocaleString("en")} ${answers === 1 ? "answer" : "answers"}${range} on test images, ${right.toLocaleString("en")} ${right === 1 ? "was" : "were"} right: ${percent(right / answers)} (95${THIN}% interval ${interval(found.interval)}).`;
 }
+
+/** What a model is, in a few sentences. */
+export function aboutText(model) {
+  const shown = model.classes.slice(0, 12);
+  const more = model.classes.length - shown.length;
+  const kinds = listing(more ? [...shown, `${more.toLocaleString("en")} more`] : shown);
+  const chance = model.test
+    ? ` It was right on ${percent(model.test.accuracy)} of ${model.test.images.toLocaleString("en")} test images it had never seen (95${THIN}% interval ${interval(model.test.interval)}).`
+    : "";
+  return `This classifier tells ${model.classes.length} classes apart: ${kinds}.${chance} Whatever a picture shows, it gets one of them.`;
+}

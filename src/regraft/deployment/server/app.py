@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
-from importlib.util import find_spec
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -14,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 
+from regraft.deployment.page.routes import page_router
 from regraft.deployment.server.auth import Guard
 from regraft.deployment.server.documents import documentation_page
 from regraft.deployment.server.limits import BodyLimit
@@ -56,10 +56,7 @@ def create_app(models: Models, settings: ServerSettings) -> FastAPI:
     _add_documents(app, models)
     app.include_router(v2_router(models, settings))
     app.include_router(people_router(models, settings))
-    if find_spec("regraft.deployment.page"):
-        from regraft.deployment.page.routes import page_router
-
-        app.include_router(page_router(models, settings))
+    app.include_router(page_router(models, settings))
     # The last is the outermost: what the guard refuses is counted, too.
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(Guard, settings=settings)

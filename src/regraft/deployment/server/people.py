@@ -12,7 +12,7 @@ from regraft.deployment.server.model import Answers
 from regraft.deployment.server.models import Models
 from regraft.deployment.server.multipart import Upload, uploads
 from regraft.deployment.server.problems import RequestError
-from regraft.deployment.server.requests import off_the_loop, read_body, unless_gone
+from regraft.deployment.server.requests import LARGE_FORM, off_the_loop, read_body, unless_gone
 from regraft.deployment.server.settings import ServerSettings
 from regraft.errors import UnreadableImageError
 from regraft.runs.prediction import answer
@@ -36,7 +36,7 @@ def people_router(models: Models, settings: ServerSettings) -> APIRouter:
         models.get(model).check_room()  # a full queue refuses before the body is read
         content_type = request.headers.get("content-type", "")
         body = await read_body(request, settings)
-        files = await off_the_loop(len(body), _files, body, content_type, settings.max_images)
+        files = await off_the_loop(len(body) > LARGE_FORM, _files, body, content_type, settings.max_images)
         served = models.get(model)
         answers = await unless_gone(request.receive, served.answers([file.content for file in files]))
         content = {"model": served.name, "version": answers.version, "predictions": _predictions(files, answers)}

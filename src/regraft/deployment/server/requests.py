@@ -15,7 +15,9 @@ from regraft.deployment.server.settings import ServerSettings
 
 _Result = TypeVar("_Result")
 
-_LARGE = 64 * 1024  # bytes: what is larger is unpacked and parsed outside the event loop's thread
+LARGE_JSON, LARGE_FORM = 64 * 1024, 1024 * 1024
+"""Bytes: what is larger is parsed outside the event loop's thread. (A form takes a small part of JSON's time.)"""
+
 _GONE = 499  # as nginx has it; nobody reads this answer
 
 
@@ -35,12 +37,12 @@ async def read_body(request: Request, settings: ServerSettings) -> bytes:
     encoding = request.headers.get("content-encoding", "")
     if not encoding:
         return body
-    return await off_the_loop(len(body), unpacked, body, encoding, settings.max_body)
+    return await off_the_loop(True, unpacked, body, encoding, settings.max_body)
 
 
-async def off_the_loop(size: int, function: Callable[..., _Result], *args: object) -> _Result:
-    """`function(*args)`, in another thread where there are many bytes to work on: the loop answers others meanwhile."""
-    return function(*args) if size < _LARGE else await asyncio.to_thread(function, *args)
+async def off_the_loop(long: bool, function: Callable[..., _Result], *args: object) -> _Result:
+    """`function(*args)`, in another thread where it takes long: the loop answers others meanwhile."""
+    return await asyncio.to_thread(function, *args) if long else function(*args)
 
 
 async def unless_gone(receive: Receive, work: Coroutine[Any, Any, _Result]) -> _Result:

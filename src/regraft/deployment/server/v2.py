@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from regraft.deployment.server import v2_schemas as schemas
 from regraft.deployment.server.model import ServedModel
 from regraft.deployment.server.models import Models
-from regraft.deployment.server.requests import off_the_loop, read_body, unless_gone
+from regraft.deployment.server.requests import LARGE_JSON, off_the_loop, read_body, unless_gone
 from regraft.deployment.server.settings import ServerSettings
 from regraft.deployment.server.v2_tensors import parse_request, response_body
 
@@ -55,7 +55,7 @@ def v2_router(models: Models, settings: ServerSettings) -> APIRouter:
         models.get(model, version).check_room()  # a full queue refuses before the body is read
         body = await read_body(request, settings)
         length = request.headers.get(_LENGTH)
-        asked = await off_the_loop(len(body), parse_request, body, length, settings.max_images)
+        asked = await off_the_loop(len(body) > LARGE_JSON, parse_request, body, length, settings.max_images)
         served = models.get(model, version)
         answers = await unless_gone(request.receive, served.answers(asked.sources))
         content, json_length = response_body(asked, served.name, answers)
