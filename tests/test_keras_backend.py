@@ -132,11 +132,11 @@ def test_tensorflow_is_quiet() -> None:
 
 
 def test_what_a_failed_import_said_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
-    with module._quiet_stderr():
+    with module.quiet_stderr():
         os.write(2, b"chatter")
 
     def fail() -> None:
-        with module._quiet_stderr():
+        with module.quiet_stderr():
             os.write(2, b"the reason")
             raise RuntimeError
 

@@ -45,5 +45,7 @@ def test_importing_regraft_is_instant() -> None:
 
 
 def test_openvino_does_not_report_its_use() -> None:
-    code = "import regraft, openvino, sys; sys.exit(any(name.startswith('openvino_telemetry.') for name in sys.modules))"
+    code = (
+        "import regraft, openvino, sys; sys.exit(any(name.startswith('openvino_telemetry.') for name in sys.modules))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -50,7 +50,7 @@ def commands() -> list[list[str]]:
 
 @pytest.fixture
 def newcomer(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with `photos/`, `more_photos/` and `rose.jpg` in it."""
+    """A folder with `photos/`, `more_photos/`, `new_photos/` and `rose.jpg` in it."""
     names = {"red": "roses", "green": "tulips", "blue": "daisy"}
     for old, new in names.items():
         shutil.copytree(photos / old, tmp_path / "photos" / new)
@@ -58,6 +58,7 @@ def newcomer(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
         for number, path in enumerate(sorted((photos / old).iterdir())[:3]):
             content = path.read_bytes() + b"another"
             (tmp_path / "more_photos" / new / f"{number}.jpg").write_bytes(content)
+    shutil.copytree(tmp_path / "more_photos", tmp_path / "new_photos")
     shutil.copy(next((photos / "red").iterdir()), tmp_path / "rose.jpg")
     (tmp_path / "my_study.toml").write_text(blocks("toml")[0], encoding="utf-8")
     monkeypatch.chdir(tmp_path)

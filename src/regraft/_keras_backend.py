@@ -98,7 +98,7 @@ def _import_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
-        with _quiet_stderr():
+        with quiet_stderr():
             import tensorflow
 
             tensorflow.constant(0.0)  # the first operation looks for devices, and may report about them
@@ -111,7 +111,7 @@ def _import_tensorflow() -> None:
 
 
 @contextmanager
-def _quiet_stderr() -> Iterator[None]:
+def quiet_stderr() -> Iterator[None]:
     """Holds back what the block writes to file descriptor 2, native code included; shown only if the block fails."""
     try:
         kept = os.dup(2)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ RECORD: dict[str, Any] = {
     "recorded_agreement": 0.926,
     "whole_images": 12,
     "whole_difference": 0.003,
+    "test": {"images": 199, "top1_agreement": 0.98, "largest_difference": 0.01, "accuracy": 0.92, "run_accuracy": 0.91},
+    "test_gone": 3,
     "seconds": 4.0,
     "benchmark": {"ms_an_image": 9.5, "images_a_second": 111.4, "cores": 2, "speed_one": 0.9, "speed_batch": 1.25},
 }
@@ -65,8 +68,18 @@ def test_it_shows_what_was_measured(run: Any) -> None:
     result, asked = run("flowers", "--benchmark", "--output", "out")
     assert asked["output"] == Path("out")
     row = next(line for line in result.stdout.splitlines() if line.startswith("model.onnx  "))
-    assert row.split() == ["model.onnx", "14.0", "MB", "99.5", "%", "2.4e-07", "93.0", "%", "(93.5", "%)"]
-    for part in ("202 validation images", "92.6 %", "at most 3.0e-03", "2 cores", "0.90, 1.25", "Folder  out"):
+    assert row.split() == ["model.onnx", "14.0", "MB", "validation", "99.5", "%", "2.4e-07", "93.0", "%", "(93.5", "%)"]
+    assert re.search(r"^ +test +98\.0 % +1\.0e-02  92\.0 % \(91\.0 %\)$", result.stdout, re.MULTILINE)
+    for part in (
+        "199 test images",
+        "3 of the run's test images are gone",
+        "202 validation images",
+        "92.6 %",
+        "at most 3.0e-03",
+        "2 cores",
+        "0.90, 1.25",
+        "Folder  out",
+    ):
         assert part in result.stdout
     assert "\\x1b[31m.jpg" in result.output
     assert "\x1b" not in result.output

@@ -75,6 +75,15 @@ def test_a_token_file_without_a_token(begun: dict[str, Any], tmp_path: Path) -> 
         assert problem in str(error)
 
 
+@pytest.mark.parametrize(
+    "option",
+    [["--max-megapixels", "nan"], ["--max-megapixels", "0"], ["--timeout", "inf"], ["--corrections", __file__]],
+)
+def test_what_cannot_be_is_refused_before_a_run_is_loaded(begun: dict[str, Any], option: list[str]) -> None:
+    assert isinstance(asked("a", "--port", "0", *option).exception, InputError)
+    assert begun == {}
+
+
 def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("regraft.cli.serve.find_spec", lambda name: None)
     error = asked("a").exception

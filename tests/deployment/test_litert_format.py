@@ -61,7 +61,7 @@ def _whole_numbers_inside(path: Path) -> bool:
 def test_names_and_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     names = [LiteRTFormat().file_name(precision) for precision in LiteRTFormat.precisions]
     assert names == ["model.tflite", "model.f16.tflite", "model.int8.tflite"]
-    LiteRTFormat().check_packages()
+    LiteRTFormat().check_packages("f32")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingPackageError, match=r"regraft\[export\]"):
-        LiteRTFormat().check_packages()
+        LiteRTFormat().check_packages("f32")

@@ -125,7 +125,7 @@ def test_names_and_packages(monkeypatch: pytest.MonkeyPatch) -> None:
         "model.f16.onnx",
         "model.int8.onnx",
     ]
-    format.check_packages()
+    format.check_packages("f32")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingPackageError, match=r"regraft\[export\]"):
-        format.check_packages()
+        format.check_packages("f32")

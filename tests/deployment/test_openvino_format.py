@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from regraft.deployment.export_facts import facts_of
 from regraft.deployment.export_format import ExportFacts
 from regraft.deployment.openvino_format import MODEL, OpenVINOFormat, _head
-from regraft.errors import InputError
+from regraft.errors import InputError, MissingPackageError
 from regraft.images.resizing import resize
 from regraft.runs.head import SavedHead
 from regraft.runs.prediction import Predictor
@@ -73,10 +74,16 @@ def test_names_of_classes_survive(small_predictor: Predictor, tmp_path: Path) ->
 
 
 def test_int8_asks_for_images(small_predictor: Predictor, tmp_path: Path) -> None:
-    pytest.importorskip("nncf")
     with pytest.raises(InputError, match="training images"):
         KIND.write(small_predictor, facts_of(small_predictor), tmp_path / "it", "int8", [])
     assert not (tmp_path / "it").exists()
+
+
+def test_a_missing_nncf_is_said_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    KIND.check_packages("f16")
+    with pytest.raises(MissingPackageError, match=r"regraft\[export\]"):
+        KIND.check_packages("int8")
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "swish"])

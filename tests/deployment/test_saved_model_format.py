@@ -31,6 +31,7 @@ def test_a_folder_answers_as_the_run_does_for_images_of_any_size(small_predictor
     seen = [resize(image, SIZE, SIZE) for image in large]
     np.testing.assert_allclose(opened.probabilities(large), small_predictor.plain_probabilities(seen), atol=0.03)
     assert json.loads((tmp_path / "x" / "assets.extra" / "regraft.json").read_text()) == {
+        "labels": FACTS.classes,
         "name": "small",
         "description": "Three colours",
         "size": [SIZE, SIZE],
@@ -41,7 +42,7 @@ def test_a_folder_answers_as_the_run_does_for_images_of_any_size(small_predictor
 def test_name_and_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     assert SavedModelFormat.precisions == ("f32",)
     assert SavedModelFormat().file_name("f32") == "saved_model"
-    SavedModelFormat().check_packages()
+    SavedModelFormat().check_packages("f32")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingPackageError, match=r"regraft\[export\]"):
-        SavedModelFormat().check_packages()
+        SavedModelFormat().check_packages("f32")

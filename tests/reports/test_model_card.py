@@ -20,10 +20,12 @@ EXPORT = {
         "onnx f32": {
             "format": "onnx", "precision": "f32", "file": "model.onnx", "any_size": True, "bytes": 14_100_000,
             "top1_agreement": 1.0, "largest_difference": 2e-6, "accuracy": 0.925, "images": 202, "run_accuracy": 0.925,
+            "test": {"images": 1020, "top1_agreement": 1.0, "accuracy": 0.91, "run_accuracy": 0.91},
         },
         "litert int8": {
             "format": "litert", "precision": "int8", "file": "model.int8.tflite", "any_size": False,
             "bytes": 4_000_000, "top1_agreement": 0.985, "largest_difference": 0.21, "accuracy": 0.92, "images": 202,
+            "test": {"images": 1020, "top1_agreement": 0.98, "accuracy": 0.897, "run_accuracy": 0.91},
         },
     },
 }  # fmt: skip
@@ -94,16 +96,21 @@ def test_the_card_of_exports_lists_them_with_their_agreement(tmp_path: Path) -> 
     folder = tmp_path / "export"
     folder.mkdir()
     text = text_of(write_model_card(run, folder, EXPORT))
-    assert "| `model.onnx` | ONNX Runtime | f32 | 14.1 | 100 % | 2.0e-06 | 92.5 % |" in text
-    assert "| `model.int8.tflite` | LiteRT | int8 | 4.0 | 98.5 % | 0.210 | 92.0 % |" in text
+    assert "| `model.onnx` | ONNX Runtime | f32 | 14.1 | 100 % | 2.0e-06 | 92.5 % | 100 % | 91.0 % |" in text
+    assert "| `model.int8.tflite` | LiteRT | int8 | 4.0 | 98.5 % | 0.210 | 92.0 % | 98.0 % | 89.7 % |" in text
     assert "compared with the run on 202 validation images" in text
     assert "the run’s own there is 92.5 %" in text
+    assert "on 1,020 test images that took no part in making it; the run’s own network, in f32, reaches 91.0 %" in text
     assert "Of any height and width, resized inside: ONNX Runtime." in text
     assert "Of 224 × 224 pixels, to be resized before: LiteRT." in text
     assert "### LiteRT" in text
     card = ModelCard.load(folder / "README.md")
     assert {"onnx", "tflite"} <= set(card.data.tags)
     assert card.data.model_name == "my-flowers"
+    untested = {name: {**one, "test": None} for name, one in EXPORT["exports"].items()}
+    text = text_of(write_model_card(run, folder, {**EXPORT, "exports": untested}))
+    assert "| 2.0e-06 | 92.5 % |\n" in text
+    assert "that took no part in making it" not in text
 
 
 def test_a_licence_that_the_user_wrote_is_kept(tmp_path: Path) -> None:

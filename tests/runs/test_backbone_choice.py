@@ -64,7 +64,7 @@ def test_the_run_says_what_each_backbone_gave(run: RunFolder, names: list[str]) 
 def test_served_answers_are_those_of_the_run(run: RunFolder, photos: Path, tmp_path: Path) -> None:
     rows = [row for row in run.table("predictions").to_pylist() if row["split"] == "test"][:6]
     predictor = Predictor(run)
-    assert isinstance(predictor._base, JointBase)
+    assert isinstance(predictor.base, JointBase)
     answers, _ = predictor.predict([photos / row["image"] for row in rows])
     for row, answer in zip(rows, answers, strict=True):
         assert answer.label == row["predicted"]
@@ -75,7 +75,7 @@ def test_served_answers_are_those_of_the_run(run: RunFolder, photos: Path, tmp_p
     shutil.copytree(run.path, tmp_path / "carried")
     config = (tmp_path / "carried" / "config.toml").read_text()
     (tmp_path / "carried" / "config.toml").write_text(config.replace("other.keras", "gone.keras"))
-    base = Predictor(tmp_path / "carried")._base
+    base = Predictor(tmp_path / "carried").base
     assert base.weights.path == tmp_path / "carried" / "model.keras"
     pixels = [read_image(photos / row["image"], (8, 8)) for row in rows]
     features = KerasEngine(base).run(pixels)

@@ -28,7 +28,7 @@ def taught_rows(run: RunFolder) -> list[dict[str, Any]]:
 
 def features_of(predictor: Predictor, sha256: str) -> Callable[[Any], Any]:
     """The features the run has of one of its images, in place of those of the pixels that are given."""
-    store = open_store(predictor._base, "keras", "f32")
+    store = open_store(predictor.base, "keras", "f32")
     return lambda pixels: store.read([sha256])[0]
 
 
@@ -44,7 +44,7 @@ def test_the_most_similar_are_those_with_the_largest_cosine(predictor: Predictor
     nearest = searched.nearest(PIXELS, 4)
     assert (nearest.state, nearest.reason) == ("ready", "")
     assert nearest.among == nearest.of == len(rows)
-    store = open_store(predictor._base, "keras", "f32")
+    store = open_store(predictor.base, "keras", "f32")
     known = store.read([row["sha256"] for row in rows]).astype(np.float64)
     own = known[7]
     cosine = known @ own / np.linalg.norm(known, axis=1) / np.linalg.norm(own)
@@ -96,7 +96,7 @@ def test_without_images_and_features_it_says_why(
     frozen: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     predictor = Predictor(moved(frozen, tmp_path / "run", tmp_path / "gone"))
-    _ = predictor._base
+    _ = predictor.base
     monkeypatch.setenv("REGRAFT_CACHE", str(tmp_path / "cache"))
     searched = Neighbours(predictor, lambda pixels: pytest.fail("nothing to compare with"))
     searched.prepare(wait=True)
@@ -124,7 +124,7 @@ def test_missing_features_are_computed_from_the_images(
     lost.unlink()
     changed.write_bytes(b"another content")
     predictor = Predictor(moved(frozen, tmp_path / "run", tmp_path / "photos"))
-    _ = predictor._base
+    _ = predictor.base
     monkeypatch.setenv("REGRAFT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(neighbours, "open_engine", lambda name, base, precision: Engine())
     searched = Neighbours(predictor, lambda pixels: Engine().run([pixels])[0])

@@ -20,7 +20,7 @@ def test_a_fine_tuned_run_ships_its_last_layer_and_where_it_stands(tuned: RunFol
     assert head.kernel.shape == (6, 3)
     assert (head.backbone, head.size, head.precision) == (frozen.head().backbone, (8, 8), "f32")
     assert head.base != frozen.head().base
-    assert head.base == Predictor(tuned)._base.identity
+    assert head.base == Predictor(tuned).base.identity
     compared = tuned.metrics()["model"]
     assert compared["images_compared"] == min(16, tuned.metrics()["images"]["test"])
     assert max(compared["median_difference"], compared["median_difference_served"]) < 1e-5

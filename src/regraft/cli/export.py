@@ -58,19 +58,25 @@ def export(
 def _show(done: ExportResult) -> None:
     """A line for each export, and what cannot be said in it."""
     width = max(len(one["file"]) for one in done.exports)
-    say(f"{'file':<{width}}  {'size':>9}  same class  largest difference  accuracy (run's)")
+    say(f"{'file':<{width}}  {'size':>9}  {'split':<10}  same class  largest difference  accuracy (run's)")
     for one in done.exports:
-        say(
-            f"{one['file']:<{width}}  {one['bytes'] / 1e6:>6.1f} MB  {percent(one['top1_agreement']):>10}  "
-            f"{one['largest_difference']:>18.1e}  {percent(one['accuracy'])} ({percent(one['run_accuracy'])})"
-        )
+        beginning = f"{one['file']:<{width}}  {one['bytes'] / 1e6:>6.1f} MB"
+        for split, found in (("validation", one), ("test", one["test"])):
+            if found:
+                say(
+                    f"{beginning}  {split:<10}  {percent(found['top1_agreement']):>10}  "
+                    f"{found['largest_difference']:>18.1e}  "
+                    f"{percent(found['accuracy'])} ({percent(found['run_accuracy'])})"
+                )
+            beginning = " " * len(beginning)
     first = done.exports[0]
     say()
     say(
-        f"Compared on {first['images']} validation images with the run in f32. They took part in training or in the "
+        f"Compared on {first['images']:,} validation images with the run in f32. They took part in training or in the "
         "choice: accuracy on them compares, and does not measure. What the run answered before its last training is "
         f"the same for {percent(first['recorded_agreement'])}."
     )
+    say(_on_test(first))
     for one in done.exports:
         if one["whole_images"]:
             say(
@@ -81,6 +87,17 @@ def _show(done: ExportResult) -> None:
             note(f"{one['file']} gives another class to {', '.join(map(shown, one['differing']))}.")
     if done.run_benchmark is not None:
         _show_speed(done)
+
+
+def _on_test(export: dict[str, Any]) -> str:
+    """In words what the accuracy on test is worth, or why there is none."""
+    gone = f"{export['test_gone']:,} of the run's test images are gone. " if export["test_gone"] else ""
+    if export["test"] is None:
+        return gone + "Nothing was compared on test images."
+    return (
+        f"{gone}Compared on {export['test']['images']:,} test images: how good each file is on images it has not "
+        "seen. Nothing is chosen by it."
+    )
 
 
 def _show_speed(done: ExportResult) -> None:

@@ -53,8 +53,8 @@ def serve(
         timeout=timeout,
         max_body=max_body_mb * 1024**2,
         max_held=max(512, 4 * max_body_mb) * 1024**2,
-        max_pixels=max(1, int(max_megapixels * 1e6)),
-        corrections=corrections,
+        max_pixels=_pixels(max_megapixels),
+        corrections=_folder(corrections),
     )
     bound = listen(settings)  # first of all: a port that is taken is told at once
     with bound:
@@ -66,6 +66,22 @@ def serve(
         if open_page:
             typer.launch(address)
         run_server(models, settings, bound, verbose=verbose, tell=note)
+
+
+def _pixels(megapixels: float) -> int:
+    if not 1e-6 <= megapixels <= 1e6:  # which nan is not, either
+        raise InputError(
+            "That is no number of megapixels for a picture.",
+            expected="more than 0, and at most 1,000,000",
+            received=f"{megapixels:g}",
+        )
+    return int(megapixels * 1e6)
+
+
+def _folder(corrections: Path | None) -> Path | None:
+    if corrections is not None and corrections.exists() and not corrections.is_dir():
+        raise InputError("Corrections are kept in a folder.", expected="a folder, or a new name", received="a file")
+    return corrections
 
 
 def _token(file: Path | None) -> str | None:

@@ -26,8 +26,8 @@ IMAGE = "image"
 PROBABILITIES = "probabilities"
 """The output of every export: float32 (batch, classes)."""
 
-LABELS_KEY = "regraft.labels"
-"""Where a flat metadata map keeps the labels: a JSON list, as any character may be in a name."""
+LABELS_KEY = "labels"
+"""Under which an export's metadata keeps the class names: a JSON list, as any character may be in a name."""
 
 Images = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
@@ -91,8 +91,8 @@ class ExportFormat(ABC):
         """The file or folder in the export folder: `model.onnx`, `model.int8.onnx`, `openvino`, `openvino-f16`."""
 
     @abstractmethod
-    def check_packages(self) -> None:
-        """Raises MissingPackageError where what it needs is not installed; before any work is done."""
+    def check_packages(self, precision: Precision) -> None:
+        """Raises MissingPackageError where what it needs for a precision is not installed; before any work is done."""
 
     @abstractmethod
     def write(

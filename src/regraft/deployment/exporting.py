@@ -67,7 +67,7 @@ def export_run(
     say = tell or (lambda text: None)
     kinds, fine = chosen_formats(formats, precision)
     for kind in kinds:
-        kind.check_packages()
+        kind.check_packages(fine)
     checker = Checker(run, images)
     predictor = checker.predictor
     facts = facts_of(predictor)

@@ -12,6 +12,7 @@ import numpy as np
 
 from regraft._keras_backend import choose_keras_backend, prefer_training_backend
 from regraft.deployment.export_format import (
+    LABELS_KEY,
     ExportFacts,
     ExportFormat,
     Images,
@@ -35,7 +36,7 @@ class KerasFormat(ExportFormat):
         """`model.keras`."""
         return "model.keras"
 
-    def check_packages(self) -> None:
+    def check_packages(self, precision: Precision) -> None:
         """Keras is always there."""
 
     def write(
@@ -47,7 +48,7 @@ class KerasFormat(ExportFormat):
         calibration: Sequence[Images],
     ) -> None:
         """Copies the model, byte for byte but for its metadata; see `ExportFormat.write`."""
-        about = {"labels": facts.classes, "name": facts.name, "description": facts.description, **facts.metadata}
+        about = {LABELS_KEY: facts.classes, "name": facts.name, "description": facts.description, **facts.metadata}
         with zipfile.ZipFile(predictor.run.model) as source, zipfile.ZipFile(target, "w") as copy:
             for entry in source.infolist():
                 content = source.read(entry)
@@ -67,7 +68,7 @@ class _OpenedKeras(OpenedExport):
         from regraft.backbones.networks import load_saved_model
 
         with zipfile.ZipFile(path) as archive:
-            self.labels = json.loads(archive.read(_METADATA))["regraft"]["labels"]
+            self.labels = json.loads(archive.read(_METADATA))["regraft"][LABELS_KEY]
         self._model: Any = load_saved_model(path)
 
     def probabilities(self, images: Images) -> Probabilities:

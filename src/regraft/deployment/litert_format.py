@@ -10,9 +10,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from regraft._keras_backend import _quiet_stderr
+from regraft._keras_backend import quiet_stderr
 from regraft.deployment.export_format import (
     IMAGE,
+    LABELS_KEY,
     PROBABILITIES,
     ExportFacts,
     ExportFormat,
@@ -51,7 +52,7 @@ class LiteRTFormat(ExportFormat):
         """`model.tflite`, `model.f16.tflite`, `model.int8.tflite`."""
         return "model.tflite" if precision == "f32" else f"model.{precision}.tflite"
 
-    def check_packages(self) -> None:
+    def check_packages(self, precision: Precision) -> None:
         """Raises MissingPackageError where the extra `export` is not installed."""
         require_packages("The LiteRT export", ("tensorflow", "ai_edge_litert"))
 
@@ -67,7 +68,7 @@ class LiteRTFormat(ExportFormat):
         exports = TensorFlowExports(litert=target, litert_precision=precision)
         export_through_tensorflow(predictor.run.model, facts.size, exports, calibration, in_process=self._in_process)
         about = {
-            "labels": facts.classes,
+            LABELS_KEY: facts.classes,
             "name": facts.name,
             "description": facts.description,
             "size": list(facts.size),
@@ -87,9 +88,9 @@ class _OpenedLiteRT(OpenedExport):
         from ai_edge_litert.interpreter import Interpreter
 
         with zipfile.ZipFile(path) as archive:
-            self.labels = json.loads(archive.read(_FACTS))["labels"]
+            self.labels = json.loads(archive.read(_FACTS))[LABELS_KEY]
         interpreter = Interpreter(str(path), num_threads=_THREADS)
-        with _quiet_stderr():  # says which delegate it makes
+        with quiet_stderr():  # says which delegate it makes
             interpreter.allocate_tensors()
         self._runner = interpreter.get_signature_runner()
 

@@ -13,6 +13,7 @@ import numpy as np
 from regraft.deployment._onnx_quantizing import in_half_precision, in_whole_numbers
 from regraft.deployment.export_format import (
     IMAGE,
+    LABELS_KEY,
     PROBABILITIES,
     ExportFacts,
     ExportFormat,
@@ -48,7 +49,7 @@ class OnnxFormat(ExportFormat):
         """`model.onnx`, `model.f16.onnx`, `model.int8.onnx`."""
         return "model.onnx" if precision == "f32" else f"model.{precision}.onnx"
 
-    def check_packages(self) -> None:
+    def check_packages(self, precision: Precision) -> None:
         """Raises MissingPackageError where the extra `export` is not installed."""
         require_packages("The ONNX export", ("tensorflow", "tf2onnx", "onnx", "onnxruntime"))
 
@@ -111,7 +112,7 @@ def _described(model: Any, facts: ExportFacts) -> Any:
     model.graph.name = facts.name
     model.doc_string = facts.description
     about = {"name": facts.name, "size": list(facts.size), **facts.metadata}
-    helper.set_model_props(model, {"labels": facts.labels_json(), "regraft": json.dumps(about)})
+    helper.set_model_props(model, {LABELS_KEY: facts.labels_json(), "regraft": json.dumps(about)})
     return model
 
 
@@ -123,7 +124,7 @@ class _OpenedOnnx(OpenedExport):
         options.intra_op_num_threads = _THREADS
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        self.labels = json.loads(self._session.get_modelmeta().custom_metadata_map["labels"])
+        self.labels = json.loads(self._session.get_modelmeta().custom_metadata_map[LABELS_KEY])
 
     def probabilities(self, images: Images) -> Probabilities:
         (answers,) = self._session.run([PROBABILITIES], {IMAGE: images})

@@ -19,6 +19,7 @@ from regraft.backbones.graph import base_graph, cached_graph
 from regraft.backbones.joint import members_of
 from regraft.deployment.export_format import (
     IMAGE,
+    LABELS_KEY,
     PROBABILITIES,
     ExportFacts,
     ExportFormat,
@@ -48,8 +49,10 @@ class OpenVINOFormat(ExportFormat):
         """A folder: `openvino`, `openvino-f16`, `openvino-int8`."""
         return "openvino" if precision == "f32" else f"openvino-{precision}"
 
-    def check_packages(self) -> None:
-        """OpenVINO is always there; int8 asks for NNCF when it is written."""
+    def check_packages(self, precision: Precision) -> None:
+        """OpenVINO is always there; raises MissingPackageError where int8 is wanted and NNCF is not installed."""
+        if precision == "int8":
+            require_packages("An int8 export to OpenVINO", ["nncf"])
 
     def write(
         self,
@@ -67,7 +70,7 @@ class OpenVINOFormat(ExportFormat):
             network = _quantized(network, calibration)
         model = _with_resizing(network, facts.size)
         model.set_rt_info(_model_api_labels(facts.classes), ["model_info", "labels"])
-        model.set_rt_info(facts.labels_json(), ["regraft", "labels"])
+        model.set_rt_info(facts.labels_json(), ["regraft", LABELS_KEY])
         for key, value in {"name": facts.name, "description": facts.description, **facts.metadata}.items():
             model.set_rt_info(json.dumps(value), ["regraft", key])
         model.friendly_name = facts.name
@@ -91,7 +94,7 @@ class OpenedOpenVINO(OpenedExport):
 
         core = openvino.Core()
         model = core.read_model(path / MODEL)
-        self.labels = json.loads(model.get_rt_info(["regraft", "labels"]).value)
+        self.labels = json.loads(model.get_rt_info(["regraft", LABELS_KEY]).value)
         hints = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
         self._compiled = core.compile_model(model, "CPU", hints)
 
@@ -118,7 +121,7 @@ def base_graphs(predictor: Predictor) -> list[Path]:
     cached = cached_graph(predictor.head.base)
     if cached is not None:
         return [cached]
-    base: Base = predictor._base
+    base: Base = predictor.base
     return [cached_graph(member.identity) or base_graph(member) for member in members_of(base)]
 
 
@@ -180,10 +183,8 @@ def _quantized(network: Any, calibration: Sequence[Images]) -> Any:
     """The network in 8 bits, weights a channel each, activations calibrated on some images (NNCF's post-training way).
 
     Raises:
-        MissingPackageError: NNCF is not installed.
         InputError: there are no images to calibrate with.
     """
-    require_packages("An int8 export to OpenVINO", ["nncf"])
     if not calibration:
         raise InputError("An int8 export needs training images to calibrate with.", received="none")
     # NNCF would report its use over the network; this is its own switch against that.

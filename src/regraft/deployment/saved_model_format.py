@@ -10,8 +10,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from regraft._keras_backend import _quiet_stderr
+from regraft._keras_backend import quiet_stderr
 from regraft.deployment.export_format import (
+    LABELS_KEY,
     PROBABILITIES,
     ExportFacts,
     ExportFormat,
@@ -25,14 +26,13 @@ from regraft.deployment.tensorflow_export import TensorFlowExports, export_throu
 from regraft.runs.prediction import Predictor
 
 # TensorFlow leaves this subfolder to others, and TensorFlow Serving takes it along.
-_LABELS = Path("assets.extra") / "labels.json"
 _FACTS = Path("assets.extra") / "regraft.json"
 
 
 class SavedModelFormat(ExportFormat):
     """A SavedModel with the resizing inside, its one signature `serving_default`: `image` to `probabilities`.
 
-    Class names are in `assets.extra/labels.json`, a JSON list; further facts in `assets.extra/regraft.json`.
+    `assets.extra/regraft.json` has `labels`, the class names as a list, and further facts.
 
     Args:
         in_process: see `export_through_tensorflow`.
@@ -49,7 +49,7 @@ class SavedModelFormat(ExportFormat):
         """`saved_model`."""
         return "saved_model"
 
-    def check_packages(self) -> None:
+    def check_packages(self, precision: Precision) -> None:
         """Raises MissingPackageError where the extra `export` is not installed."""
         require_packages("The SavedModel export", ("tensorflow",))
 
@@ -64,9 +64,14 @@ class SavedModelFormat(ExportFormat):
         """Writes the folder."""
         exports = TensorFlowExports(saved_model=target)
         export_through_tensorflow(predictor.run.model, facts.size, exports, in_process=self._in_process)
-        (target / _LABELS).parent.mkdir()
-        (target / _LABELS).write_text(facts.labels_json())
-        about = {"name": facts.name, "description": facts.description, "size": list(facts.size), **facts.metadata}
+        about = {
+            LABELS_KEY: facts.classes,
+            "name": facts.name,
+            "description": facts.description,
+            "size": list(facts.size),
+            **facts.metadata,
+        }
+        (target / _FACTS).parent.mkdir()
         (target / _FACTS).write_text(json.dumps(about, indent=2))
 
     def open(self, path: Path) -> OpenedExport:
@@ -77,12 +82,12 @@ class SavedModelFormat(ExportFormat):
 class _OpenedSavedModel(OpenedExport):
     def __init__(self, path: Path) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        with _quiet_stderr():
+        with quiet_stderr():
             import tensorflow as tf
 
             self._loaded = tf.saved_model.load(str(path))  # kept: its variables go with it
         self._serve = self._loaded.signatures["serving_default"]
-        self.labels = json.loads((path / _LABELS).read_text())
+        self.labels = json.loads((path / _FACTS).read_text())[LABELS_KEY]
 
     def probabilities(self, images: Images) -> Probabilities:
         import tensorflow as tf

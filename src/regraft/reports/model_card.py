@@ -207,6 +207,7 @@ def _columns(run: RunFolder) -> int:
 
 
 def _files(exports: Sequence[Metrics]) -> str:
+    tested = [one["test"] for one in exports if one.get("test")]
     rows = [
         (
             code_span(str(one["file"])),
@@ -216,10 +217,13 @@ def _files(exports: Sequence[Metrics]) -> str:
             _share(one.get("top1_agreement")),
             _difference(one.get("largest_difference")),
             percent(one.get("accuracy")),
+            *((_share(_on_test(one, "top1_agreement")), percent(_on_test(one, "accuracy"))) if tested else ()),
         )
         for one in exports
     ]
-    header = ("file", "for", "precision", "MB", "same answer", "largest difference", "accuracy")
+    header = ["file", "for", "precision", "MB", "same answer", "largest difference", "validation accuracy"]
+    if tested:
+        header += ["same answer on test", "test accuracy"]
     text = "labels.txt has the class names, one a line; export.json all facts and measurements."
     if checked := [one for one in exports if one.get("images")]:
         text += (
@@ -228,7 +232,18 @@ def _files(exports: Sequence[Metrics]) -> str:
             f"and the accuracy; the run’s own there is {percent(checked[0].get('run_accuracy'))}. The final head may "
             "have been trained on these images, too: the column compares the files, it does not say how good they are."
         )
-    return f"{text}\n\n{table(header, rows, 'lllrrrr')}"
+    if tested:
+        text += (
+            f" How good each file is, its test accuracy says, on {count(tested[0]['images'], 'test image')} that took "
+            f"no part in making it; the run’s own network, in f32, reaches {percent(tested[0]['run_accuracy'])}. "
+            "Nothing was chosen by it."
+        )
+    return f"{text}\n\n{table(header, rows, 'lllrrrr' + 'rr' * bool(tested))}"
+
+
+def _on_test(export: Metrics, name: str) -> float | None:
+    """A measure of one file on the test images; None where there is none."""
+    return (export.get("test") or {}).get(name)
 
 
 def _megabytes(size: int | None) -> str:

@@ -102,7 +102,7 @@ def graphs_of(predictor: Predictor) -> list[Path]:
     """The graph of a run's base; of several backbones that of each."""
     if graph := cached_graph(predictor.head.base):
         return [graph]
-    base: Base = predictor._base
+    base: Base = predictor.base
     members = base.members if isinstance(base, JointBase) else (base,)
     return [base_graph(member) for member in members]
 

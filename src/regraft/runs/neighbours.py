@@ -158,7 +158,7 @@ class Neighbours:
             reason = error.problem
         if not reason and not self._found:
             reason = "The training images are not where they were."
-        base = self._predictor._base
+        base = self._predictor.base
         images = [LabelledImage(row["image"], row["label"], row["sha256"], Path()) for row in taught]
         try:
             self._rows, kept = self._cached(base, images), images

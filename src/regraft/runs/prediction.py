@@ -84,12 +84,12 @@ class Predictor:
 
         latency = not self.throughput
         graph = cached_graph(self.head.base)
-        if graph is None and isinstance(self._base, JointBase):
-            members = self._base.members
+        if graph is None and isinstance(self.base, JointBase):
+            members = self.base.members
             each = member_precisions(self._precision(), len(members))
             graphs = [base_graph(member) for member in members]
             return JointEngine([OpenVINOEngine(*pair, latency=latency) for pair in zip(graphs, each, strict=True)])
-        return OpenVINOEngine(graph or base_graph(self._base), self._precision(), latency=latency)
+        return OpenVINOEngine(graph or base_graph(self.base), self._precision(), latency=latency)
 
     def _precision(self) -> str:
         """That of the run, or f32 on a processor without bf16.
@@ -99,12 +99,12 @@ class Predictor:
         from regraft.features.openvino_engine import resolve_precision
 
         each = self.head.precision.split(SIGN)
-        if len(each) > 1 and not isinstance(self._base, JointBase):
+        if len(each) > 1 and not isinstance(self.base, JointBase):
             each = ["f32"]
         return joint_precision(["f32" if precision == "f32" else resolve_precision("auto") for precision in each])
 
     @cached_property
-    def _base(self) -> Base:
+    def base(self) -> Base:
         """The base as the run had it; from the run's own model where its weights are no longer to be found."""
         try:
             base = find_base(self.run.config().backbone, fetch=False)
@@ -240,7 +240,7 @@ class Predictor:
                 received=f"{len(collection.images)} images, all of them used for training or for the choice",
             )
         policy, views = self._views
-        extracted = extract_views(fresh, self._base, policy, views, precision=self._precision())
+        extracted = extract_views(fresh, self.base, policy, views, precision=self._precision())
         if not extracted.images:
             raise InputError(f"None of the {len(fresh)} images in {collection.name} can be read.")
         index = {name: number for number, name in enumerate(self.classes)}

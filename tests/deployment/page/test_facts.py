@@ -29,7 +29,6 @@ def test_what_a_run_does_not_know_is_left_out(small_run: RunFolder, tmp_path: Pa
     del metrics["test"]
     run.write_json("metrics", metrics)
     (run.path / "predictions.parquet").unlink()
-    run.report.unlink(missing_ok=True)
     facts = model_facts(Predictor(run))
-    assert (facts["test"], facts["calibration"], facts["report"]) == (None, None, False)
+    assert (facts["test"], facts["calibration"]) == (None, None)
     assert facts["classes"][0] == "a\\nb"

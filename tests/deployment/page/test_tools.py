@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +11,7 @@ import pytest
 
 from regraft.deployment.page.tools import Toolbox, Tools
 from regraft.deployment.server.problems import RequestError
+from regraft.runs.corrections import Corrections
 from regraft.runs.folder import RunFolder
 from regraft.runs.prediction import Predictor
 
@@ -40,6 +43,21 @@ def test_a_picture_is_explained_from_its_bytes(small_predictor: Predictor, photo
         with pytest.raises(RequestError) as caught:
             tools.explain(image, index)
         assert caught.value.status == 400
+
+
+def test_threads_that_ask_at_once_share_tools_and_corrections(
+    small_predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(folder: Path) -> Corrections:
+        time.sleep(0.02)
+        return Corrections(folder)
+
+    monkeypatch.setattr("regraft.deployment.page.tools.Corrections", slow)
+    box = Toolbox(tmp_path, 10_000)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: box.corrections(model(small_predictor)), range(4)))
+        tools = list(threads.map(lambda _: box.of(model(small_predictor)), range(4)))
+    assert len({id(each) for each in found}) == len({id(each) for each in tools}) == 1
 
 
 def test_each_model_has_a_folder_of_corrections(small_predictor: Predictor, photos: Path, tmp_path: Path) -> None:

@@ -70,6 +70,9 @@ def test_a_retrained_run_is_served_in_place_of_the_old_one(small_run: RunFolder,
     assert asyncio.run(looks()) == "1"
     classes = RunFolder(run).classes()
 
+    (run / "report.html").write_text("a new report of the same model")
+    assert asyncio.run(looks()) == "1"
+
     (run / "head.safetensors").write_bytes(b"half a fi")
     assert asyncio.run(looks(1)) == "1"  # it may still be being written
     assert asyncio.run(looks(3)) == "1"

@@ -31,6 +31,14 @@ def test_one_image_as_the_whole_body(server: Served) -> None:
         assert answer.json["predictions"][0]["label"] == "green"
 
 
+def test_long_answers_are_the_same_written_out_in_another_thread(
+    server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = server.ask("POST", "/predict", picture(), content_type="image/png")
+    monkeypatch.setattr("regraft.deployment.server.people.MANY_NUMBERS", 2)
+    assert server.ask("POST", "/predict", picture(), content_type="image/png").body == short.body
+
+
 def test_where_no_image_can_be_read_the_request_is_wrong(server: Served) -> None:
     body, content_type = form(("a", b""), ("b", b"text"))
     answer = server.ask("POST", "/predict", body, content_type=content_type)

@@ -46,6 +46,14 @@ def test_a_body_that_does_not_come(messages: list[dict[str, Any]], status: int) 
     assert caught.value.status == status
 
 
+def test_a_body_that_stops_coming_is_not_waited_for_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("regraft.deployment.server.requests._STALLED", 0.02)
+    for sent in ([], [body(b"a", True), body(b"b", True)]):
+        with pytest.raises(RequestError, match="stopped coming") as caught:
+            asyncio.run(read_body(request(*sent), ServerSettings(timeout=1e6)))
+        assert caught.value.status == 408
+
+
 def test_long_work_is_done_in_another_thread() -> None:
     assert asyncio.run(off_the_loop(False, threading.get_ident)) == threading.get_ident()
     assert asyncio.run(off_the_loop(True, threading.get_ident)) != threading.get_ident()

@@ -25,7 +25,17 @@ def test_which_addresses_are_this_machine_only(host: str, loopback: bool) -> Non
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"queue": 0}, {"max_batch": -1}, {"max_pixels": 0}, {"timeout": 0}, {"token": ""}, {"token": "né"}]
+    "wrong",
+    [
+        {"queue": 0},
+        {"max_batch": -1},
+        {"max_pixels": 0},
+        {"timeout": 0},
+        {"timeout": float("inf")},
+        {"timeout": float("nan")},
+        {"token": ""},
+        {"token": "né"},
+    ],
 )
 def test_settings_that_let_nothing_through_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="Expected"):

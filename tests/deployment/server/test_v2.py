@@ -128,7 +128,7 @@ def test_errors_are_told(client: Any) -> None:
         (("small", [tensor]), "400", "cannot be read: not an image"),
         (("nobody", [good]), "404", "no model 'nobody' here, but 'small', 'again'"),
         (("small", [good], "7"), "404", "version 1, not in '7'"),
-        (("small", [other]), "400", "expected 'image'"),
+        (("small", [other]), "400", "'image' is expected"),
     ):
         with pytest.raises(InferenceServerException, match=message) as caught:
             client.infer(*arguments)

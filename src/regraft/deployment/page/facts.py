@@ -22,7 +22,6 @@ def model_facts(predictor: Predictor) -> dict[str, Any]:
         "size": list(predictor.head.size),
         "test": _accuracy(predictor),
         "calibration": _calibration(predictor),
-        "report": predictor.run.report.is_file(),
     }
 
 

@@ -19,7 +19,7 @@ from regraft.deployment.page.tools import Toolbox, no_corrections
 from regraft.deployment.server.model import ServedModel
 from regraft.deployment.server.models import Models
 from regraft.deployment.server.problems import RequestError
-from regraft.deployment.server.requests import read_body, unless_gone
+from regraft.deployment.server.requests import LARGE_FORM, off_the_loop, read_body, unless_gone
 from regraft.deployment.server.settings import ServerSettings
 from regraft.reports._words import shown
 
@@ -85,8 +85,8 @@ def _add_answers(router: APIRouter, models: Models, settings: ServerSettings, bo
         response.headers.update(DATA_HEADERS)
         served, content = models.get(model), await _body(request, settings)
         (row,) = await unless_gone(request.receive, served.probabilities([content]))
-        sha256 = hashlib.sha256(content).hexdigest()
-        corrections = box.corrections(served)
+        sha256 = await off_the_loop(len(content) > LARGE_FORM, _sha256, content)
+        corrections = await run_in_threadpool(box.corrections, served)  # the first time, it reads the folder
         label = corrections.label_of(sha256) if corrections is not None else None
         order = np.argsort(-row, kind="stable")
         return {
@@ -141,7 +141,7 @@ def _add_corrections(router: APIRouter, models: Models, settings: ServerSettings
         name = _class(served, index, label)
         kept = await served.run_alone(box.correct, served, content, name)
         previous = served.classes.index(kept.previous) if kept.previous in served.classes else None
-        return {"sha256": kept.sha256, "label": kept.label, "previous": previous}
+        return {"sha256": kept.sha256, "label": shown(kept.label), "previous": previous}
 
     @router.delete("/page/corrections/{model}/{sha256}")
     async def undo(model: str, sha256: str) -> Response:
@@ -188,8 +188,13 @@ def _about(box: Toolbox, served: ServedModel) -> dict[str, Any]:
         "name": served.name,
         "version": served.version,
         **box.of(served).facts,
+        "report": served.predictor.run.report.is_file(),
         "corrections": None if corrections is None else len(corrections),
     }
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 async def _body(request: Request, settings: ServerSettings) -> bytes:

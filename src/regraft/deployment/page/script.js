@@ -63,6 +63,7 @@ async function work() {
     item.state = "working";
     render(item);
     try {
+      if (!item.file.size) throw new Problem("This file is empty.", false);
       if (item.file.size > limit) {
         throw new Problem(`This file has ${size(item.file.size)}; this server takes up to ${size(limit)}.`, false);
       }
@@ -223,7 +224,6 @@ function render(item) {
   $("working").hidden = !(state === "waiting" || state === "working");
   $("working-text").textContent = "Looking at it …";
   $("answer").hidden = state !== "done";
-  $("map").hidden = state !== "done";
   $("error").hidden = state !== "error";
   if (state === "error") {
     fail(item.error, item.again ? () => retry(item) : null);
@@ -311,14 +311,16 @@ function choose(item, index) {
 }
 
 function showHeat() {
+  // Over a picture that this browser cannot show, a map says nothing.
+  $("map").hidden = current?.state !== "done" || $("picture").hidden;
   const heat = current?.state === "done" ? current.heats.get(current.chosen) : null;
   const canvas = $("heat");
-  const drawn = Boolean(heat?.values) && $("map-on").checked;
+  const drawn = Boolean(heat?.values) && $("map-on").checked && !$("picture").hidden;
   canvas.style.opacity = drawn ? "1" : "0";
   canvas.dataset.drawn = drawn ? String(current.chosen) : "";
   if (drawn) {
     const picture = $("picture");
-    const aspect = picture.hidden || !picture.naturalWidth ? 4 / 3 : picture.naturalWidth / picture.naturalHeight;
+    const aspect = !picture.naturalWidth ? 4 / 3 : picture.naturalWidth / picture.naturalHeight;
     drawHeat(canvas, heat, aspect, $("strength").value / 100);
   }
   $("strength").disabled = !$("map-on").checked;
@@ -372,6 +374,7 @@ $("picture").addEventListener("error", () => {
   $("frame").style.removeProperty("--aspect");
   $("unseen").textContent = "This browser cannot show this kind of file.";
   $("unseen").hidden = false;
+  showHeat();
 });
 $("correct").addEventListener("submit", (event) => {
   event.preventDefault();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -71,6 +72,8 @@ class Tools:
 class Toolbox:
     """The tools of all models: made when they are first needed, and anew for a re-trained run.
 
+    Safe to use from many threads.
+
     Args:
         corrections: the folder of the corrections, in which each model has one of its name; None takes none.
         max_pixels: of a picture.
@@ -80,23 +83,26 @@ class Toolbox:
         self._folder, self._max_pixels = corrections, max_pixels
         self._tools: dict[str, Tools] = {}
         self._corrections: dict[str, Corrections] = {}
+        self._lock = threading.Lock()  # two `Corrections` of one folder would not know of each other's images
 
     def of(self, served: ServedModel) -> Tools:
         """The tools of a model as it is served now."""
-        found = self._tools.get(served.name)
-        if found is None or found.predictor is not served.predictor:
-            if found is not None:
-                found.neighbours.close()
-            found = self._tools[served.name] = Tools(served.predictor, self._max_pixels)
-        return found
+        with self._lock:
+            found, predictor = self._tools.get(served.name), served.predictor
+            if found is None or found.predictor is not predictor:
+                if found is not None:
+                    found.neighbours.close()
+                found = self._tools[served.name] = Tools(predictor, self._max_pixels)
+            return found
 
     def corrections(self, served: ServedModel) -> Corrections | None:
         """The corrections of a model; None where the server takes none."""
         if self._folder is None:
             return None
-        if served.name not in self._corrections:
-            self._corrections[served.name] = Corrections(self._folder / served.name)
-        return self._corrections[served.name]
+        with self._lock:
+            if served.name not in self._corrections:
+                self._corrections[served.name] = Corrections(self._folder / served.name)
+            return self._corrections[served.name]
 
     def correct(self, served: ServedModel, content: bytes, label: str) -> Correction:
         """Keeps an image under another label.

@@ -19,7 +19,8 @@ from regraft.runs.folder import RunFolder
 
 Tell = Callable[[str], object]
 
-_WATCHED = ("config.toml", "head.safetensors", "labels.txt", "metrics.json", "model.keras", "report.html")
+# Not the report: it is read when it is asked for, and a new one makes no new version of the model.
+_WATCHED = ("config.toml", "head.safetensors", "labels.txt", "metrics.json", "model.keras")
 
 
 class Models:

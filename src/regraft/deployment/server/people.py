@@ -12,7 +12,7 @@ from regraft.deployment.server.model import Answers
 from regraft.deployment.server.models import Models
 from regraft.deployment.server.multipart import Upload, uploads
 from regraft.deployment.server.problems import RequestError
-from regraft.deployment.server.requests import LARGE_FORM, off_the_loop, read_body, unless_gone
+from regraft.deployment.server.requests import LARGE_FORM, MANY_NUMBERS, off_the_loop, read_body, unless_gone
 from regraft.deployment.server.settings import ServerSettings
 from regraft.errors import UnreadableImageError
 from regraft.runs.prediction import answer
@@ -39,11 +39,14 @@ def people_router(models: Models, settings: ServerSettings) -> APIRouter:
         files = await off_the_loop(len(body) > LARGE_FORM, _files, body, content_type, settings.max_images)
         served = models.get(model)
         answers = await unless_gone(request.receive, served.answers([file.content for file in files]))
-        content = {"model": served.name, "version": answers.version, "predictions": _predictions(files, answers)}
+        many = len(answers.rows) * len(answers.classes) > MANY_NUMBERS
+        predictions = await off_the_loop(many, _predictions, files, answers)
+        content = {"model": served.name, "version": answers.version, "predictions": predictions}
         if all(isinstance(row, UnreadableImageError) for row in answers.rows):
             problem = f"None of the images can be read: {'; '.join(str(row) for row in answers.rows[:5])}"
             raise RequestError(400, problem, details=content)
-        return Response(json.dumps(content), media_type="application/json")
+        text = await off_the_loop(many, json.dumps, content)
+        return Response(text, media_type="application/json")
 
     return router
 

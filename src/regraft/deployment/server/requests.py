@@ -18,6 +18,10 @@ _Result = TypeVar("_Result")
 LARGE_JSON, LARGE_FORM = 64 * 1024, 1024 * 1024
 """Bytes: what is larger is parsed outside the event loop's thread. (A form takes a small part of JSON's time.)"""
 
+MANY_NUMBERS = 10_000
+"""In an answer: more of them are written out there, too."""
+
+_STALLED = 10.0  # seconds without a byte of a body: whoever has stopped sending is not waited for, nor when it all ends
 _GONE = 499  # as nginx has it; nobody reads this answer
 
 
@@ -25,15 +29,22 @@ async def read_body(request: Request, settings: ServerSettings) -> bytes:
     """The whole body, unpacked.
 
     Raises:
-        RequestError: 408 it did not come in time, 413 too large, 415 or 400 packed in another way or damaged.
+        RequestError: 408 it did not come in time or stopped coming, 413 too large, 415 or 400 packed in another way or
+            damaged.
     """
+    now = asyncio.get_running_loop().time
+    end, pieces = now() + settings.timeout, []
     try:
-        async with asyncio.timeout(settings.timeout):
-            body = await request.body()
+        async with asyncio.timeout_at(min(end, now() + _STALLED)) as waiting:
+            async for piece in request.stream():
+                pieces.append(piece)
+                waiting.reschedule(min(end, now() + _STALLED))
     except TimeoutError:
-        raise RequestError(408, f"The body did not come within {settings.timeout:g} seconds.") from None
+        limit = f"within {settings.timeout:g} seconds, or stopped coming for {_STALLED:g}"
+        raise RequestError(408, f"The body did not come {limit}.") from None
     except ClientDisconnect:
         raise RequestError(_GONE, "The client has left.") from None
+    body = b"".join(pieces)
     encoding = request.headers.get("content-encoding", "")
     if not encoding:
         return body

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import socket
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 import uvicorn
 
 from regraft.deployment.server.app import create_app
+from regraft.deployment.server.connections import Connection
 from regraft.deployment.server.models import Models
 from regraft.deployment.server.settings import ServerSettings
 from regraft.errors import InputError
@@ -35,7 +37,8 @@ class Server(uvicorn.Server):  # type: ignore[misc]
 def make_server(models: Models, settings: ServerSettings, *, verbose: bool = False) -> Server:
     """A server that has not begun; `run(sockets=[…])` serves until SIGTERM, SIGINT or `should_exit`.
 
-    On its end, what was accepted is answered first, for as long as a request may take.
+    On its end, what was accepted is answered first, for as long as a request may take: once for its body, once for its
+    answer.
     """
     config = uvicorn.Config(
         create_app(models, settings),
@@ -43,7 +46,8 @@ def make_server(models: Models, settings: ServerSettings, *, verbose: bool = Fal
         access_log=verbose,
         server_header=False,
         timeout_keep_alive=_IDLE,
-        timeout_graceful_shutdown=int(settings.timeout) + 1,
+        timeout_graceful_shutdown=math.ceil(2 * settings.timeout) + 1,
+        http=Connection,
         ws="none",
     )
     if not verbose:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ class ServerSettings:
         token: what clients must send as `Authorization: Bearer`; None lets everyone in.
         max_batch: images in one forward pass.
         queue: images of a model accepted and not yet answered; what comes beyond is refused with 429.
-        timeout: seconds from accepting a request to its answer; then 504.
+        timeout: seconds from accepting a request to its answer, then 504; and for its body, then 408.
         max_body: bytes of a request's body, packed and unpacked; beyond, 413.
         max_held: bytes of the bodies of all requests in work; beyond, 429.
         max_pixels: of one picture, looked up in its header before anything is decoded.
@@ -47,9 +48,11 @@ class ServerSettings:
                 raise InputError(
                     f"A server needs a {name} of its own.", expected="at least 1", received=str(getattr(self, name))
                 )
-        if self.timeout <= 0:
+        if not 0 < self.timeout < math.inf:  # which nan is not, either
             raise InputError(
-                "A request needs some time.", expected="more than 0 seconds", received=f"{self.timeout:g} seconds"
+                "A request needs some time, and an end of it.",
+                expected="a number of seconds greater than 0",
+                received=f"{self.timeout:g} seconds",
             )
         if self.token is not None and (not self.token or not self.token.isascii() or not self.token.isprintable()):
             raise InputError(

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from regraft.deployment.server import v2_schemas as schemas
 from regraft.deployment.server.model import ServedModel
 from regraft.deployment.server.models import Models
-from regraft.deployment.server.requests import LARGE_JSON, off_the_loop, read_body, unless_gone
+from regraft.deployment.server.requests import LARGE_JSON, MANY_NUMBERS, off_the_loop, read_body, unless_gone
 from regraft.deployment.server.settings import ServerSettings
 from regraft.deployment.server.v2_tensors import parse_request, response_body
 
@@ -58,7 +58,8 @@ def v2_router(models: Models, settings: ServerSettings) -> APIRouter:
         asked = await off_the_loop(len(body) > LARGE_JSON, parse_request, body, length, settings.max_images)
         served = models.get(model, version)
         answers = await unless_gone(request.receive, served.answers(asked.sources))
-        content, json_length = response_body(asked, served.name, answers)
+        many = len(answers.rows) * len(answers.classes) > MANY_NUMBERS
+        content, json_length = await off_the_loop(many, response_body, asked, served.name, answers)
         if json_length is None:
             return Response(content, media_type="application/json")
         return Response(content, headers={_LENGTH: str(json_length)}, media_type="application/octet-stream")

@@ -164,6 +164,8 @@ def _pixels(data: list[Any], shape: list[int]) -> bytes:
         for length in shape[1:]:
             data = _one_level_less(data, length)
     try:
+        if bool in set(map(type, data)):  # which Python takes for 0 and 1
+            raise TypeError
         return bytes(data)
     except (TypeError, ValueError):
         raise _wrong("data", "whole numbers from 0 to 255, nested as the shape says or flat", "other values") from None
@@ -240,7 +242,7 @@ def _check(value: Any, kind: type, where: str) -> Any:
 
 
 def _wrong(where: str, expected: str, received: str) -> RequestError:
-    return RequestError(400, f"Wrong {where}: expected {expected}, received {received}.")
+    return RequestError(400, f"For {where}, {expected} is expected; received: {received}.")
 
 
 def _brief(value: Any) -> str:
