@@ -104,8 +104,23 @@ def test_the_folder_goes_to_the_hub(run: Any, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("regraft.deployment.hub.push", push)
     result, _ = run("flowers", "--push-to-hub", "me/flowers", "--dry-run")
     assert asked == {"folder": Path("out"), "repo": "me/flowers", "private": True, "dry_run": True}
-    assert "1 files, 1.5 MB: me/flowers (a dry run: nothing was sent)" in result.stdout
+    assert "1 file, 1.5 MB: me/flowers (a dry run: nothing was sent)" in result.stdout
     assert "no licence" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--dry-run"], "--dry-run is about an upload"),
+        (["--public"], "--push-to-hub REPO"),
+        (["--push-to-hub", "a/b/c"], "no repositories of that name"),
+    ],
+)
+def test_what_is_wrong_with_an_upload_is_said_before_the_export(run: Any, options: list[str], message: str) -> None:
+    result, asked = run("flowers", *options)
+    assert isinstance(result.exception, InputError)
+    assert message in str(result.exception)
+    assert asked == {}
 
 
 def test_a_format_that_there_is_not() -> None:

@@ -76,11 +76,10 @@ def test_a_token_file_without_a_token(begun: dict[str, Any], tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "option",
-    [["--max-megapixels", "nan"], ["--max-megapixels", "0"], ["--timeout", "inf"], ["--corrections", __file__]],
+    "option", ["--max-megapixels=nan", "--max-megapixels=0", "--timeout=inf", f"--corrections={__file__}"]
 )
-def test_what_cannot_be_is_refused_before_a_run_is_loaded(begun: dict[str, Any], option: list[str]) -> None:
-    assert isinstance(asked("a", "--port", "0", *option).exception, InputError)
+def test_what_cannot_be_is_refused_before_a_run_is_loaded(begun: dict[str, Any], option: str) -> None:
+    assert isinstance(asked("a", "--port", "0", option).exception, InputError)
     assert begun == {}
 
 

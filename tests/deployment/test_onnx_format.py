@@ -85,8 +85,9 @@ def test_the_file_tells_about_itself(written: Path, opened: OpenedExport) -> Non
     assert [(entry.domain, entry.version >= 18) for entry in model.opset_import] == [("", True)]
     (taken,), (given,) = model.graph.input, model.graph.output
     assert (taken.name, taken.type.tensor_type.elem_type) == ("image", onnx.TensorProto.UINT8)
-    axes = [axis.dim_value for axis in taken.type.tensor_type.shape.dim]
-    assert axes == [0, 0, 0, 3]  # 0: any
+    axes = [axis.dim_param or axis.dim_value for axis in taken.type.tensor_type.shape.dim]
+    assert axes == ["batch", "height", "width", 3]
+    assert [axis.dim_param or axis.dim_value for axis in given.type.tensor_type.shape.dim] == ["batch", 3]
     assert (given.name, given.type.tensor_type.elem_type) == ("probabilities", onnx.TensorProto.FLOAT)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import openvino
 import pytest
 
+from regraft._files import explained_disk_errors
 from regraft.deployment.export_facts import facts_of
 from regraft.deployment.export_format import ExportFacts
 from regraft.deployment.openvino_format import MODEL, OpenVINOFormat, _head
@@ -77,6 +78,17 @@ def test_int8_asks_for_images(small_predictor: Predictor, tmp_path: Path) -> Non
     with pytest.raises(InputError, match="training images"):
         KIND.write(small_predictor, facts_of(small_predictor), tmp_path / "it", "int8", [])
     assert not (tmp_path / "it").exists()
+
+
+def test_a_full_disk_is_said_to_be_one(
+    small_predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    monkeypatch.setattr(openvino, "save_model", full)
+    with pytest.raises(InputError, match="The disk is full"), explained_disk_errors(tmp_path):
+        KIND.write(small_predictor, facts_of(small_predictor), tmp_path / "it", "f32", [])
 
 
 def test_a_missing_nncf_is_said_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from regraft.cli._output import note, percent, say, say_json, shown
+from regraft.errors import InputError
 
 if TYPE_CHECKING:
     from regraft.deployment.exporting import ExportResult
@@ -33,6 +34,16 @@ def export(
     """Write a run in formats that other programs run, checked against the run on its whole validation split."""
     from regraft.delivery_api import export as export_run
 
+    if push_to_hub is not None:
+        from regraft.deployment.hub import check_repo
+
+        check_repo(push_to_hub)
+    elif public or dry_run:
+        raise InputError(
+            f"{'--dry-run' if dry_run else '--public'} is about an upload.",
+            expected="--push-to-hub REPO with it",
+            received="no --push-to-hub",
+        )
     names = [name.strip() for text in formats or ["onnx"] for name in text.split(",") if name.strip()]
     done = export_run(run, names, precision=precision, output=output, images=images, benchmark=benchmark, tell=note)
     pushed = _push(done.folder, push_to_hub, public, dry_run) if push_to_hub is not None else None
@@ -52,7 +63,8 @@ def export(
     say(f"Folder  {shown(done.folder)}")
     if pushed is not None:
         where = pushed["url"] or f"{pushed['repo']} (a dry run: nothing was sent)"
-        say(f"Hub     {len(pushed['files'])} files, {pushed['bytes'] / 1e6:.1f} MB: {shown(where)}")
+        files = "1 file" if len(pushed["files"]) == 1 else f"{len(pushed['files'])} files"
+        say(f"Hub     {files}, {pushed['bytes'] / 1e6:.1f} MB: {shown(where)}")
 
 
 def _show(done: ExportResult) -> None:

@@ -12,7 +12,7 @@ import typer
 from regraft.cli._output import note
 from regraft.errors import InputError, MissingPackageError
 
-_PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
+_PACKAGES = ("fastapi", "uvicorn", "httptools", "python_multipart", "prometheus_client")
 
 
 def serve(

@@ -62,11 +62,9 @@ def push(
         InputError: no export folder, a card that the Hub would refuse, a name it would refuse, or no token.
         MissingPackageError: `huggingface_hub` is not installed.
     """
-    try:
-        import huggingface_hub
-    except ImportError:
-        raise MissingPackageError("The Hugging Face Hub", "export") from None
-    _check_repo(repo)
+    check_repo(repo)
+    import huggingface_hub
+
     plan = PushPlan(repo, private, _files(folder), _check_card(folder))
     if dry_run:
         return plan
@@ -105,12 +103,21 @@ def push(
 _LEFT_OUT = (f"{FOLDER}/*", ".*", "*/.*")
 
 
-def _check_repo(repo: str) -> None:
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
+def check_repo(repo: str) -> None:
+    """Makes sure, without network, that the Hub could have a repository of that name: before an export, not after it.
+
+    Raises:
+        InputError: it could not.
+        MissingPackageError: `huggingface_hub` is not installed.
+    """
+    try:
+        import huggingface_hub
+        from huggingface_hub.errors import HFValidationError
+    except ImportError:
+        raise MissingPackageError("The Hugging Face Hub", "export") from None
 
     try:
-        validate_repo_id(repo)
+        huggingface_hub.utils.validate_repo_id(repo)
     except HFValidationError as error:
         raise InputError(
             "The Hub has no repositories of that name.",

@@ -112,8 +112,16 @@ def _described(model: Any, facts: ExportFacts) -> Any:
     model.graph.name = facts.name
     model.doc_string = facts.description
     about = {"name": facts.name, "size": list(facts.size), **facts.metadata}
+    _name_dimensions(model.graph.input[0], ("batch", "height", "width"))
+    _name_dimensions(model.graph.output[0], ("batch",))
     helper.set_model_props(model, {LABELS_KEY: facts.labels_json(), "regraft": json.dumps(about)})
     return model
+
+
+def _name_dimensions(value: Any, names: Sequence[str]) -> None:
+    """Calls the open dimensions of an input or output by what they are, in place of the tools' numbers."""
+    for dimension, name in zip(value.type.tensor_type.shape.dim, names, strict=False):
+        dimension.dim_param = name
 
 
 class _OpenedOnnx(OpenedExport):

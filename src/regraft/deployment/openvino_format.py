@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -75,7 +76,12 @@ class OpenVINOFormat(ExportFormat):
             model.set_rt_info(json.dumps(value), ["regraft", key])
         model.friendly_name = facts.name
         target.mkdir()
-        openvino.save_model(model, target / MODEL, compress_to_fp16=precision == "f16")
+        try:
+            openvino.save_model(model, target / MODEL, compress_to_fp16=precision == "f16")
+        except RuntimeError as error:
+            if "iostream" in str(error):  # a write that failed, in a folder just made: the reason is not told
+                raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} ({error})") from error
+            raise
 
     def open(self, path: Path) -> OpenedExport:
         """Opens the folder in OpenVINO on the CPU, computing in f32 what is not in int8."""

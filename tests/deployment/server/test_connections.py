@@ -64,3 +64,23 @@ def test_requests_that_come_in_pieces_and_after_a_pause_are_answered(port: int) 
             threading.Event().wait(0.09)  # three times: longer than one head may take
             connection.sendall(GOOD[20:])
             assert b'{"live":true}' in connection.recv(65536)
+
+
+def test_a_refused_request_may_send_the_rest_of_its_body_and_be_followed_by_another(port: int) -> None:
+    size = 4 * connections.HEAD_BYTES
+    refused = b"POST /v2/models/nobody/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % size
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(refused)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 404")  # before any of its body
+        for _ in range(4):
+            connection.sendall(b"x" * connections.HEAD_BYTES)
+        connection.sendall(GOOD)
+        assert b'{"live":true}' in connection.recv(65536)
+
+
+def test_a_refused_request_that_stops_sending_is_closed(port: int) -> None:
+    refused = b"POST /v2/models/nobody/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(refused)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 404")
+        assert closed(connection)

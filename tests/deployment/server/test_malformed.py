@@ -93,10 +93,7 @@ def test_wrong_shapes(server: Served) -> None:
     requests = [infer({"inputs": [PIXELS | {"shape": shape}]}) for shape in shapes]
     nested = [[[[1, 2, 3]]]], [[[[1, 2]]]], [[[1, 2, 3]]], [[1, 2, 3]], [[[[1, 2, 3]], [[1]]]], [[[[1, 2, "3"]]]]
     requests += [infer({"inputs": [PIXELS | {"shape": [1, 1, 2, 3], "data": data}]}) for data in nested]
-    requests += [
-        infer({"inputs": [PIXELS | {"data": data}]})
-        for data in ([1, 2, 256], [1, 2, -1], [1, 2, 2.5], [1, 2, True], [1])
-    ]
+    requests += [infer({"inputs": [PIXELS | {"data": data}]}) for data in ([1, 2, 256], [1, 2, -1], [1, 2, 2.5], [1])]
     send(server, requests)
 
 

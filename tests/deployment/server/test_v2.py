@@ -133,7 +133,7 @@ def test_errors_are_told(client: Any) -> None:
         with pytest.raises(InferenceServerException, match=message) as caught:
             client.infer(*arguments)
         assert caught.value.status() == status
-    with pytest.raises(InferenceServerException, match="expected each of probabilities, label"):
+    with pytest.raises(InferenceServerException, match="each of probabilities, label once"):
         client.infer("small", [good], outputs=[triton.InferRequestedOutput("logits")])
     with pytest.raises(InferenceServerException) as caught:
         client.get_model_config("small")  # an extension that is not announced

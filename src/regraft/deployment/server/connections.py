@@ -11,7 +11,8 @@ HEAD_BYTES = 64 * 1024
 """Of a request line and its headers together; honest ones have some hundred."""
 
 HEAD_SECONDS = 10.0
-"""From the opening of a connection, or the first byte of a further request on it, to the end of the head."""
+"""From the opening of a connection, or the first byte of a further request on it, to the end of the head; and for the
+rest of a body whose request was refused."""
 
 
 class Connection(HttpToolsProtocol):  # type: ignore[misc]
@@ -23,36 +24,61 @@ class Connection(HttpToolsProtocol):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._in_head = self._in_body = False
         self._head_bytes = 0
         self._late: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:
         """Begins to wait for the first head."""
         super().connection_made(transport)
-        self._wait_for_head()
-
-    def data_received(self, data: bytes) -> None:
-        """Reads on; what leaves no request in work is part of a head."""
-        super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._head_is_there()
-            return
-        self._head_bytes += len(data)
-        self._wait_for_head()
-        if self._head_bytes > HEAD_BYTES:
-            self.transport.close()
+        self._head_begins()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Ends the waiting."""
-        self._head_is_there()
+        self._stop_waiting()
         super().connection_lost(exc)
 
-    def _wait_for_head(self) -> None:
+    def data_received(self, data: bytes) -> None:
+        """Reads on; what begins and ends within a head is part of it."""
+        was_in_head = self._in_head
+        super().data_received(data)
+        if was_in_head and self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                self.transport.close()
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        super().on_message_begin()
+        self._head_begins()
+
+    def on_headers_complete(self) -> None:
+        """The end of its head."""
+        self._in_head, self._in_body = False, True
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The end of its body."""
+        self._in_body = False
+        self._stop_waiting()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Lets a client whose request was refused unread send the rest of it: many do before they read the answer."""
+        super().on_response_complete()
+        if self._in_body:
+            self._wait()
+
+    def _head_begins(self) -> None:
+        self._in_head, self._head_bytes = True, 0
+        self._wait()
+
+    def _wait(self) -> None:
         if self._late is None and not self.transport.is_closing():
             self._late = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
-    def _head_is_there(self) -> None:
-        self._head_bytes = 0
+    def _stop_waiting(self) -> None:
         if self._late is not None:
             self._late.cancel()
             self._late = None

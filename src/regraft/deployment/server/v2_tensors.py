@@ -164,8 +164,6 @@ def _pixels(data: list[Any], shape: list[int]) -> bytes:
         for length in shape[1:]:
             data = _one_level_less(data, length)
     try:
-        if bool in set(map(type, data)):  # which Python takes for 0 and 1
-            raise TypeError
         return bytes(data)
     except (TypeError, ValueError):
         raise _wrong("data", "whole numbers from 0 to 255, nested as the shape says or flat", "other values") from None
