@@ -111,7 +111,7 @@ def check_repo(repo: str) -> None:
         MissingPackageError: `huggingface_hub` is not installed.
     """
     try:
-        import huggingface_hub
+        import huggingface_hub.utils
         from huggingface_hub.errors import HFValidationError
     except ImportError:
         raise MissingPackageError("The Hugging Face Hub", "export") from None
