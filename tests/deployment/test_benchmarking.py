@@ -1,36 +1,54 @@
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from regraft.deployment import benchmarking
 from regraft.deployment.benchmarking import RUN, benchmark
 
 
-def test_what_takes_twice_as_long_is_half_as_fast() -> None:
-    calls: list[str] = []
+class Clock:
+    """Goes on only while an answer is computed."""
 
-    def answers_after(name: str, seconds: float):  # type: ignore[no-untyped-def]
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.calls: list[tuple[str, int]] = []
+
+    def answers_after(self, name: str, seconds: float) -> Callable[[np.ndarray], None]:
         def answer(images: np.ndarray) -> None:
             assert images.dtype == np.uint8
             assert images.shape[1:] == (4, 6, 3)
-            calls.append(name)
-            time.sleep(seconds * len(images))
+            self.calls.append((name, len(images)))
+            self.now += seconds * len(images)
 
         return answer
 
-    found = benchmark({RUN: answers_after(RUN, 0.004), "other": answers_after("other", 0.008)}, (4, 6), rounds=3)
-    assert found[RUN]["ms_an_image"] == pytest.approx(4, rel=0.5)
-    assert found["other"]["images_a_second"] == pytest.approx(125, rel=0.5)
-    assert found["other"]["speed_one"] == pytest.approx(0.5, rel=0.4)
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(benchmarking, "time", SimpleNamespace(perf_counter=lambda: made.now))
+    return made
+
+
+def test_what_takes_twice_as_long_is_half_as_fast(clock: Clock) -> None:
+    answers = {RUN: clock.answers_after(RUN, 0.004), "other": clock.answers_after("other", 0.008)}
+    found = benchmark(answers, (4, 6), rounds=3)
+    assert found[RUN]["ms_an_image"] == pytest.approx(4)
+    assert found["other"]["images_a_second"] == pytest.approx(125)
+    assert found["other"]["speed_one"] == pytest.approx(0.5)
     assert found[RUN]["speed_batch"] == 1
     assert found[RUN]["rounds"] == 3
     assert found[RUN]["cores"] >= 1
-    assert calls[4:] == [RUN, RUN, "other", "other"] * 3  # in turn
+    # In turn, after a call each that is not measured; one size after the other.
+    assert clock.calls == [(RUN, 1), ("other", 1)] * 4 + [(RUN, 8), ("other", 8)] * 4
 
 
-def test_it_ends_in_time_and_needs_no_peer() -> None:
-    found = benchmark({"one": lambda images: time.sleep(0.001)}, (1, 1), rounds=1000, seconds=0.0)
+def test_it_ends_in_time_and_needs_no_peer(clock: Clock) -> None:
+    found = benchmark({"one": clock.answers_after("one", 1.0)}, (4, 6), rounds=1000, seconds=10.0)
     assert found["one"]["rounds"] == 3
     assert "speed_one" not in found["one"]
+    assert len([call for call in clock.calls if call[1] == 1]) == 1 + 6  # the last began within 5 s

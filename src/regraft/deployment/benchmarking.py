@@ -38,15 +38,20 @@ def benchmark(
     pixels = np.random.default_rng(0).integers(0, 256, (BATCH, *size, 3), np.uint8)
     sizes = (1, BATCH)
     taken: dict[tuple[str, int], list[float]] = {(name, count): [] for name in answers for count in sizes}
-    for name, count in taken:
-        answers[name](pixels[:count])
-    start, done = time.perf_counter(), 0
-    while done < rounds and (done < 3 or time.perf_counter() - start < seconds):
-        for (name, count), times in taken.items():
-            before = time.perf_counter()
-            answers[name](pixels[:count])
-            times.append(time.perf_counter() - before)
-        done += 1
+    done = rounds
+    # One size after the other: a graph for any number of images makes itself ready anew whenever the number changes.
+    for count in sizes:
+        for answer in answers.values():
+            answer(pixels[:count])
+        start = time.perf_counter()
+        for number in range(rounds):
+            if number >= 3 and time.perf_counter() - start > seconds / len(sizes):
+                done = min(done, number)
+                break
+            for name, answer in answers.items():
+                before = time.perf_counter()
+                answer(pixels[:count])
+                taken[name, count].append(time.perf_counter() - before)
     one = {name: median(taken[name, 1]) for name in answers}
     batch = {name: median(taken[name, BATCH]) / BATCH for name in answers}
     found: dict[str, dict[str, Any]] = {}

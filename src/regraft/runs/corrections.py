@@ -199,7 +199,7 @@ def _is_folder_name(label: str) -> bool:
         and not label.startswith(".")
         and not label.endswith((".", " "))
         and not re.search(r'[\x00-\x1f\x7f/\\:*?"<>|]', label)
-        and plain not in SPLIT_WORDS
+        and plain not in (*SPLIT_WORDS, MANIFEST)
         and plain.split(".")[0] not in _RESERVED
         and plain not in _RESERVED
         and len(label.encode()) <= 255

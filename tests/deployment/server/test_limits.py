@@ -20,7 +20,11 @@ from regraft.errors import UnreadableImageError
 
 @given(st.binary(max_size=300))
 def test_packed_bodies_are_unpacked(content: bytes) -> None:
-    for packed, encoding in ((gzip.compress(content), "gzip"), (zlib.compress(content), "deflate"), (content, "")):
+    for packed, encoding in (
+        (gzip.compress(content, mtime=0), "gzip"),
+        (zlib.compress(content), "deflate"),
+        (content, ""),
+    ):
         assert unpacked(packed, encoding, 300) == content
 
 
@@ -38,8 +42,8 @@ def test_a_bomb_is_not_unpacked_beyond_the_limit() -> None:
         (b"", "br", 415),
         (b"", "gzip, gzip", 415),
         (b"no gzip", "gzip", 400),
-        (gzip.compress(b"abc")[:-3], "gzip", 400),
-        (gzip.compress(b"abc") + b"more", "gzip", 400),
+        (gzip.compress(b"abc", mtime=0)[:-3], "gzip", 400),
+        (gzip.compress(b"abc", mtime=0) + b"more", "gzip", 400),
     ],
 )
 def test_what_cannot_be_unpacked_is_refused(packed: bytes, encoding: str, status: int) -> None:
