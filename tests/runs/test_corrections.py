@@ -27,7 +27,8 @@ def read_back(source: Path) -> dict[str, str]:
 
 
 NASTY = [
-    "daisy", "a/b", "..", ".", "../../up", "/etc", ".hidden", "train", "corrections.jsonl", "Test", "VAL", "con", "desktop.ini", "Thumbs.db",
+    "daisy", "a/b", "..", ".", "../../up", "/etc", ".hidden", "train", "corrections.jsonl",
+    "Test", "VAL", "con", "desktop.ini", "Thumbs.db",
     "__MACOSX", "a\nb", "tab\tbed", 'with "quotes", and commas', "trailing.", "back\\slash", "C:", "-rf", "~", "*", "é",
     "e\u0301", "日本語", "💐", "x" * 255, "x" * 300, "é" * 200, "0", "null", "nan", "\u202eright to left", "a\u2028b",
     "model.keras", "corrections.jsonl", ".by-label", "label.json", "$RECYCLE.BIN", "name with spaces", "a\x00b",
