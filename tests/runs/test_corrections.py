@@ -27,8 +27,7 @@ def read_back(source: Path) -> dict[str, str]:
 
 
 NASTY = [
-    "daisy", "a/b", "..", ".", "../../up", "/etc", ".hidden", "train", "corrections.jsonl",
-    "Test", "VAL", "con", "desktop.ini", "Thumbs.db",
+    "daisy", "a/b", "..", ".", "../../up", "/etc", ".hidden", "train", "Test", "VAL", "con", "desktop.ini", "Thumbs.db",
     "__MACOSX", "a\nb", "tab\tbed", 'with "quotes", and commas', "trailing.", "back\\slash", "C:", "-rf", "~", "*", "é",
     "e\u0301", "日本語", "💐", "x" * 255, "x" * 300, "é" * 200, "0", "null", "nan", "\u202eright to left", "a\u2028b",
     "model.keras", "corrections.jsonl", ".by-label", "label.json", "$RECYCLE.BIN", "name with spaces", "a\x00b",
@@ -41,6 +40,7 @@ text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40
 @settings(max_examples=25)
 @given(st.lists(text | st.sampled_from(NASTY), min_size=1, max_size=4, unique=True))
 @example(NASTY)
+@example(["corrections.jsonl"])  # before there is a list
 def test_what_was_stored_is_read_back_with_the_same_labels(labels: list[str]) -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name) / "corrections"
