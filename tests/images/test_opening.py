@@ -46,6 +46,15 @@ def test_a_folder_called_like_a_set_wins_a_file_does_not(photos, tmp_path, monke
     assert open_images("digits").classes == ("daisy", "roses", "tulips")
 
 
+def test_a_run_called_like_a_set_does_not_win(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits" / "figures").mkdir(parents=True)
+    for name in ("environment.json", "config.toml"):
+        (tmp_path / "digits" / name).write_text("")
+    assert open_images("digits").name == "digits"
+    assert len(open_images("digits").classes) == 10
+
+
 def test_a_folder_of_idx_files_is_mnist(tmp_path):
     folder = write_mnist(tmp_path / "download")
     assert open_images(folder).name == "mnist"

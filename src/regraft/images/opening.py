@@ -14,7 +14,7 @@ from regraft.images.folders import LAYOUT, OUTSIDE, scan_folder
 from regraft.images.labelled import ImageCollection
 from regraft.images.manifests import MANIFEST_SUFFIXES, read_manifest
 from regraft.images.named import NAMED_SETS, is_mnist_folder, open_named
-from regraft.images.walking import IMAGE_EXTENSIONS
+from regraft.images.walking import IMAGE_EXTENSIONS, made_by_regraft
 
 
 def open_images(
@@ -23,8 +23,9 @@ def open_images(
     """The labelled images a user asks for.
 
     `spec` is, in this order: a folder (`scan_folder`; if it holds MNIST's IDX files, `mnist`), even one that is called
-    like a named data set; a `.csv` or `.jsonl` file (`read_manifest`); a `.mat` or `.npz` file (`read_arrays`); the
-    name of a data set (`open_named`). A `Path`, or text with a slash in it, is never taken for a name.
+    like a named data set, unless regraft has made it (`runs/digits`, seen from `runs`); a `.csv` or `.jsonl` file
+    (`read_manifest`); a `.mat` or `.npz` file (`read_arrays`); the name of a data set (`open_named`). A `Path`, or text
+    with a slash in it, is never taken for a name.
 
     Args:
         spec: a folder, a manifest, a file of arrays, or a name of `NAMED_SETS`.
@@ -63,13 +64,14 @@ def _open(spec: str | Path, path: Path | None, classes: Sequence[str] | None) ->
                 hint=f"give the folder alone: {printable(str(path))}",
             )
         return open_named(text, path, classes)
-    if text and place.is_dir():
+    named = may_be_name and text in NAMED_SETS
+    if text and place.is_dir() and not (named and made_by_regraft(str(place))):  # runs/digits is a run on `digits`
         return open_named("mnist", place, classes) if is_mnist_folder(place) else scan_folder(place, classes)
     if place.suffix.lower() in MANIFEST_SUFFIXES and place.exists():
         return read_manifest(place, classes)
     if place.suffix.lower() in ARRAY_SUFFIXES and place.exists():
         return read_arrays(place, classes)
-    if may_be_name and text in NAMED_SETS:
+    if named:
         return open_named(text, classes=classes)
     raise _not_found(text, place, may_be_name)
 

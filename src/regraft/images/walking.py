@@ -45,7 +45,7 @@ def usable_entries(folder: str, skip: Callable[[str, str], object]) -> list[tupl
             skip(entry.path, "a hidden folder" if is_folder else "a hidden file")
         elif entry.name.lower() in _LEFT_BY_SYSTEMS:
             skip(entry.path, "left by the operating system")
-        elif is_folder and (what := _made_by_regraft(entry.path)):
+        elif is_folder and (what := made_by_regraft(entry.path)):
             skip(entry.path, what)
         elif is_folder or is_file:
             usable.append((entry.name, entry.path, is_folder))
@@ -56,7 +56,7 @@ def usable_entries(folder: str, skip: Callable[[str, str], object]) -> list[tupl
     return usable
 
 
-def _made_by_regraft(folder: str) -> str | None:
+def made_by_regraft(folder: str) -> str | None:
     """What a folder is, if regraft has written it: its figures and models are no images of a class."""
     if _is_run(folder):
         return "the folder of a run"
