@@ -19,7 +19,7 @@ def test_what_is_compared() -> None:
     answers = EXPECTED.copy()
     answers[1] = [0.5, 0.499]  # a tie, turned over
     answers[3] = [0.45, 0.55]
-    found = compared(EXPECTED, answers, LABELS, NAMES)
+    found = compared(EXPECTED, answers, LABELS, NAMES, "f32")
     assert found.images == 4
     assert found.top1_agreement == 0.5
     assert found.differing == ["b", "d"]
@@ -29,10 +29,16 @@ def test_what_is_compared() -> None:
     assert found.run_accuracy == accuracy_score(LABELS, EXPECTED.argmax(axis=1))
 
 
+def test_half_precision_turns_nearer_calls_over_than_single_precision_may() -> None:
+    expected = np.array([[0.504, 0.496]], np.float32)
+    for precision, ties in (("f32", 0), ("f16", 1)):
+        assert compared(expected, expected[:, ::-1], LABELS[:1], NAMES[:1], precision).ties == ties
+
+
 @pytest.mark.parametrize("wrong", [EXPECTED[:3], EXPECTED * np.nan, EXPECTED[:, :1]])
 def test_what_cannot_be_compared_is_refused(wrong: np.ndarray) -> None:
     with pytest.raises(RegraftError, match="finite probabilities"):
-        compared(EXPECTED, wrong, LABELS, NAMES)
+        compared(EXPECTED, wrong, LABELS, NAMES, "f32")
 
 
 def test_what_is_past_the_tolerance_is_refused() -> None:
@@ -77,4 +83,4 @@ def test_what_is_wrong_on_test_is_refused_too(precision: Any, change: dict[str, 
 
 
 def _same(**change: Any) -> Agreement:
-    return Agreement(**asdict(compared(EXPECTED, EXPECTED, LABELS, NAMES)) | change)
+    return Agreement(**asdict(compared(EXPECTED, EXPECTED, LABELS, NAMES, "f32")) | change)

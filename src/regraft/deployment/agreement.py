@@ -15,8 +15,9 @@ from regraft.errors import RegraftError
 TOLERANCE: dict[Precision, float] = {"f32": 0.01, "f16": 0.05}
 """By how much a probability may differ from the run's; in int8 accuracy decides."""
 
-TIE = 1e-3
-"""Where the run's two likeliest classes are closer than this, either may come out first."""
+TIE: dict[Precision, float] = {"f32": 1e-3, "f16": 0.02, "int8": 0.02}
+"""Where the run's two likeliest classes are closer than this, either may come out first: f16 moves the probability of
+a photo by 0.01."""
 
 POINTS = 0.01
 """By how much the accuracy of an int8 export may be lower than the run's; by one image where that is more."""
@@ -79,7 +80,11 @@ class Agreement(SplitAgreement):
 
 
 def compared(
-    expected: Probabilities, answers: Probabilities, labels: npt.NDArray[np.int64], names: Sequence[str]
+    expected: Probabilities,
+    answers: Probabilities,
+    labels: npt.NDArray[np.int64],
+    names: Sequence[str],
+    precision: Precision,
 ) -> SplitAgreement:
     """Compares answers (n, classes) with those expected; labels are (n,), names are the images'.
 
@@ -89,7 +94,7 @@ def compared(
     if answers.shape != expected.shape or not np.isfinite(answers).all():
         raise RegraftError(f"The export gives {answers.shape} and not {expected.shape} finite probabilities.")
     ranked = np.sort(expected, axis=1)
-    tie = ranked[:, -1] - ranked[:, -2] < TIE
+    tie = ranked[:, -1] - ranked[:, -2] < TIE[precision]
     best, wanted = answers.argmax(axis=1), expected.argmax(axis=1)
     other = best != wanted
     return SplitAgreement(

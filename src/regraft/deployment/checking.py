@@ -85,7 +85,7 @@ class Checker:
         if opened.labels != self.predictor.classes:
             raise RegraftError(f"The {what} carries other labels than the run: {opened.labels!r}.")
         answers = self._answers(opened, what)
-        by_split = {split: self._compared(split, answers[split]) for split in self.splits}
+        by_split = {split: self._compared(split, answers[split], precision) for split in self.splits}
         found = Agreement(
             **asdict(by_split["validation"]),
             recorded_agreement=self._recorded_agreement(answers["validation"]),
@@ -118,10 +118,10 @@ class Checker:
                 answers[split] = np.concatenate(some)
         return answers
 
-    def _compared(self, split: str, answers: Probabilities) -> SplitAgreement:
+    def _compared(self, split: str, answers: Probabilities, precision: Precision) -> SplitAgreement:
         images = self.splits[split]
         labels = np.array([self._index[image.label] for image in images])
-        return compared(self.reference[split], answers, labels, [image.name for image in images])
+        return compared(self.reference[split], answers, labels, [image.name for image in images], precision)
 
     def _recorded_agreement(self, answers: Probabilities) -> float:
         recorded = {
