@@ -1,11 +1,12 @@
 """`regraft serve` under load from another process, against a plain FastAPI route that calls Keras `predict`.
 
-python benchmarks/serving.py --run RUN --images FOLDER [--requests 400] [--repeats 3] [--soak 10000] [--quick]
+python benchmarks/serving.py --images FOLDER [--run RUN] [--requests 400] [--repeats 3] [--soak 10000] [--quick]
 
-RUN is a finished run with its `model.keras`, which both serve. The peer is what one writes first: an upload, Pillow,
-a resize to the model's input, `model.predict`, the probabilities as JSON (TensorFlow backend, one uvicorn worker). Both
-are asked by the same program, over connections that are kept open, with 1, 8 and 32 clients at a time, in turns.
-Further rows of ours: raw pixels (UINT8, 224 × 224, binary) through the Open Inference Protocol.
+RUN is a finished run with its `model.keras`, which both serve; one is trained where it is left out. The peer is what
+one writes first: an upload, Pillow, a resize to the model's input, `model.predict`, the probabilities as JSON
+(TensorFlow backend, one uvicorn worker). Both are asked by the same program, over connections that are kept open, with
+1, 8 and 32 clients at a time, in turns. Further rows of ours: raw pixels (UINT8, 224 × 224, binary) through the Open
+Inference Protocol.
 
 Then `--soak` requests in a row with the memory of the server looked at ten times, and an overload: a queue of 8 images
 and 64 clients, where every answer must be 200 or 429.
@@ -31,6 +32,7 @@ from typing import Any
 import numpy as np
 from _measuring import image_folder, machine
 from PIL import Image
+from predicting import trained
 
 HERE = Path(__file__).parent
 PHOTOS = 100
@@ -71,7 +73,7 @@ uvicorn.run(app, host="127.0.0.1", port=int(port), log_level="error", access_log
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--run", type=Path)
     parser.add_argument("--images", type=Path)
     parser.add_argument("--requests", type=int, default=400)
     parser.add_argument("--repeats", type=int, default=3)
@@ -80,14 +82,16 @@ def main() -> None:
     options = parser.parse_args()
     if options.quick:
         options.requests, options.repeats, options.soak = 120, 1, 1000
-    photos = sorted(image_folder(parser).rglob("*.jpg"))
+    folder = image_folder(parser)
+    photos = sorted(folder.rglob("*.jpg"))
     photos = photos[:: max(1, len(photos) // PHOTOS)][:PHOTOS]
     with tempfile.TemporaryDirectory() as scratch:
-        forms, tensors = write_requests(photos, Path(scratch), options.run.resolve().name)
+        run = (options.run or trained(folder, Path(scratch) / "run")).resolve()
+        forms, tensors = write_requests(photos, Path(scratch), run.name)
         print(f"# {machine()}; {len(photos)} photos in turn; medians of {options.repeats}")
-        compare(options.run, forms, tensors, options.requests, options.repeats, [8] if options.quick else [1, 8, 32])
-        soak(options.run, forms, options.soak)
-        overload(options.run, forms, options.requests)
+        compare(run, forms, tensors, options.requests, options.repeats, [8] if options.quick else [1, 8, 32])
+        soak(run, forms, options.soak)
+        overload(run, forms, options.requests)
 
 
 def compare(run: Path, forms: Path, tensors: Path, requests: int, repeats: int, concurrencies: list[int]) -> None:
