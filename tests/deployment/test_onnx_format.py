@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from small_tops import SIZE
 
-from regraft.deployment import onnx_format
+from regraft.deployment import tensorflow_export
 from regraft.deployment.export_format import ExportFacts, OpenedExport, Precision
 from regraft.deployment.onnx_format import OnnxFormat
 from regraft.deployment.tensorflow_export import TensorFlowExports, export_through_tensorflow
@@ -30,17 +30,19 @@ def parts_made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """TensorFlow makes the two graphs for the first file; the files in other precisions get copies of them."""
     kept = tmp_path_factory.mktemp("parts")
 
-    def copied(model: Path, size: tuple[int, int], exports: TensorFlowExports, **options: Any) -> None:
+    def copied(
+        model: Path, size: tuple[int, int], exports: TensorFlowExports, *calibration: Any, **options: Any
+    ) -> None:
         own = TensorFlowExports(onnx_network=kept / "network", onnx_resizing=kept / "resizing")
         if not any(kept.iterdir()):
-            export_through_tensorflow(model, size, own, **options)
+            export_through_tensorflow(model, size, own, *calibration, **options)
         assert exports.onnx_network
         assert exports.onnx_resizing
         shutil.copy(kept / "network", exports.onnx_network)
         shutil.copy(kept / "resizing", exports.onnx_resizing)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(onnx_format, "export_through_tensorflow", copied)
+        patch.setattr(tensorflow_export, "export_through_tensorflow", copied)
         yield
 
 

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,16 @@ class ExportFacts:
     name: str
     description: str
     metadata: dict[str, str] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as plain JSON, the labels under `LABELS_KEY`."""
+        return {
+            LABELS_KEY: self.classes,
+            "name": self.name,
+            "description": self.description,
+            "size": list(self.size),
+            **self.metadata,
+        }
 
     def labels_json(self) -> str:
         """The class names as a JSON list, in ASCII: what stands under `LABELS_KEY`."""

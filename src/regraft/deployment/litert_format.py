@@ -16,45 +16,35 @@ from regraft.deployment.export_format import (
     LABELS_KEY,
     PROBABILITIES,
     ExportFacts,
-    ExportFormat,
     Images,
     OpenedExport,
     Precision,
     Probabilities,
-    require_packages,
 )
-from regraft.deployment.tensorflow_export import TensorFlowExports, export_through_tensorflow
+from regraft.deployment.tensorflow_export import TensorFlowExports, TensorFlowFormat
 from regraft.runs.prediction import Predictor
 
 _THREADS = 2
 _LABELS, _FACTS = "labels.txt", "regraft.json"
 
 
-class LiteRTFormat(ExportFormat):
+class LiteRTFormat(TensorFlowFormat):
     """A LiteRT file for images of the network's own size, any number at a time.
 
     The file is at the same time a zip archive, as TensorFlow Lite's metadata has it
     (https://ai.google.dev/edge/litert/conversion/tensorflow/metadata), with `labels.txt`, a class in each line, and
     `regraft.json`: the same `labels` as a list, the `size` it takes as [height, width], and further facts.
-
-    Args:
-        in_process: see `export_through_tensorflow`.
     """
 
     name: ClassVar[str] = "litert"
     precisions: ClassVar[tuple[Precision, ...]] = ("f32", "f16", "int8")
+    title: ClassVar[str] = "LiteRT"
+    packages: ClassVar[tuple[str, ...]] = ("tensorflow", "ai_edge_litert")
     any_size: ClassVar[bool] = False
-
-    def __init__(self, *, in_process: bool = False) -> None:
-        self._in_process = in_process
 
     def file_name(self, precision: Precision) -> str:
         """`model.tflite`, `model.f16.tflite`, `model.int8.tflite`."""
         return "model.tflite" if precision == "f32" else f"model.{precision}.tflite"
-
-    def check_packages(self, precision: Precision) -> None:
-        """Raises MissingPackageError where the extra `export` is not installed."""
-        require_packages("The LiteRT export", ("tensorflow", "ai_edge_litert"))
 
     def write(
         self,
@@ -66,17 +56,10 @@ class LiteRTFormat(ExportFormat):
     ) -> None:
         """Writes the file: f16 keeps its weights so; int8 computes so, where LiteRT has such an operation."""
         exports = TensorFlowExports(litert=target, litert_precision=precision)
-        export_through_tensorflow(predictor.run.model, facts.size, exports, calibration, in_process=self._in_process)
-        about = {
-            LABELS_KEY: facts.classes,
-            "name": facts.name,
-            "description": facts.description,
-            "size": list(facts.size),
-            **facts.metadata,
-        }
+        self.export(predictor, facts, exports, calibration)
         with zipfile.ZipFile(target, "a") as archive:
             archive.writestr(_LABELS, "".join(f"{' '.join(label.splitlines())}\n" for label in facts.classes))
-            archive.writestr(_FACTS, json.dumps(about, indent=2))
+            archive.writestr(_FACTS, json.dumps(facts.as_dict(), indent=2))
 
     def open(self, path: Path) -> OpenedExport:
         """The file in LiteRT's interpreter, on two threads."""

@@ -16,42 +16,32 @@ from regraft.deployment.export_format import (
     LABELS_KEY,
     PROBABILITIES,
     ExportFacts,
-    ExportFormat,
     Images,
     OpenedExport,
     Precision,
     Probabilities,
-    require_packages,
 )
-from regraft.deployment.tensorflow_export import RESIZED, TensorFlowExports, export_through_tensorflow
+from regraft.deployment.tensorflow_export import RESIZED, TensorFlowExports, TensorFlowFormat
 from regraft.runs.prediction import Predictor
 
 _THREADS = 2
 
 
-class OnnxFormat(ExportFormat):
+class OnnxFormat(TensorFlowFormat):
     """An ONNX file with the resizing inside; it needs TensorFlow and tf2onnx to be written, onnxruntime to be run.
 
     The file's metadata has `labels`, the class names as a JSON list, and `regraft`, further facts as a JSON object.
-
-    Args:
-        in_process: see `export_through_tensorflow`.
     """
 
     name: ClassVar[str] = "onnx"
     precisions: ClassVar[tuple[Precision, ...]] = ("f32", "f16", "int8")
+    title: ClassVar[str] = "ONNX"
+    packages: ClassVar[tuple[str, ...]] = ("tensorflow", "tf2onnx", "onnx", "onnxruntime")
     any_size: ClassVar[bool] = True
-
-    def __init__(self, *, in_process: bool = False) -> None:
-        self._in_process = in_process
 
     def file_name(self, precision: Precision) -> str:
         """`model.onnx`, `model.f16.onnx`, `model.int8.onnx`."""
         return "model.onnx" if precision == "f32" else f"model.{precision}.onnx"
-
-    def check_packages(self, precision: Precision) -> None:
-        """Raises MissingPackageError where the extra `export` is not installed."""
-        require_packages("The ONNX export", ("tensorflow", "tf2onnx", "onnx", "onnxruntime"))
 
     def write(
         self,
@@ -68,7 +58,7 @@ class OnnxFormat(ExportFormat):
             parts = TensorFlowExports(
                 onnx_network=Path(scratch) / "network.onnx", onnx_resizing=Path(scratch) / "resizing.onnx"
             )
-            export_through_tensorflow(predictor.run.model, facts.size, parts, in_process=self._in_process)
+            self.export(predictor, facts, parts)
             network, resizing = onnx.load(parts.onnx_network), onnx.load(parts.onnx_resizing)
         if precision == "f16":
             network = in_half_precision(network)

@@ -15,43 +15,33 @@ from regraft.deployment.export_format import (
     LABELS_KEY,
     PROBABILITIES,
     ExportFacts,
-    ExportFormat,
     Images,
     OpenedExport,
     Precision,
     Probabilities,
-    require_packages,
 )
-from regraft.deployment.tensorflow_export import TensorFlowExports, export_through_tensorflow
+from regraft.deployment.tensorflow_export import TensorFlowExports, TensorFlowFormat
 from regraft.runs.prediction import Predictor
 
 # TensorFlow leaves this subfolder to others, and TensorFlow Serving takes it along.
 _FACTS = Path("assets.extra") / "regraft.json"
 
 
-class SavedModelFormat(ExportFormat):
+class SavedModelFormat(TensorFlowFormat):
     """A SavedModel with the resizing inside, its one signature `serving_default`: `image` to `probabilities`.
 
     `assets.extra/regraft.json` has `labels`, the class names as a list, and further facts.
-
-    Args:
-        in_process: see `export_through_tensorflow`.
     """
 
     name: ClassVar[str] = "saved-model"
     precisions: ClassVar[tuple[Precision, ...]] = ("f32",)
+    title: ClassVar[str] = "SavedModel"
+    packages: ClassVar[tuple[str, ...]] = ("tensorflow",)
     any_size: ClassVar[bool] = True
-
-    def __init__(self, *, in_process: bool = False) -> None:
-        self._in_process = in_process
 
     def file_name(self, precision: Precision) -> str:
         """`saved_model`."""
         return "saved_model"
-
-    def check_packages(self, precision: Precision) -> None:
-        """Raises MissingPackageError where the extra `export` is not installed."""
-        require_packages("The SavedModel export", ("tensorflow",))
 
     def write(
         self,
@@ -62,17 +52,9 @@ class SavedModelFormat(ExportFormat):
         calibration: Sequence[Images],
     ) -> None:
         """Writes the folder."""
-        exports = TensorFlowExports(saved_model=target)
-        export_through_tensorflow(predictor.run.model, facts.size, exports, in_process=self._in_process)
-        about = {
-            LABELS_KEY: facts.classes,
-            "name": facts.name,
-            "description": facts.description,
-            "size": list(facts.size),
-            **facts.metadata,
-        }
+        self.export(predictor, facts, TensorFlowExports(saved_model=target))
         (target / _FACTS).parent.mkdir()
-        (target / _FACTS).write_text(json.dumps(about, indent=2))
+        (target / _FACTS).write_text(json.dumps(facts.as_dict(), indent=2))
 
     def open(self, path: Path) -> OpenedExport:
         """The folder in TensorFlow."""

@@ -12,13 +12,22 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from regraft._files import explained_disk_errors
-from regraft.deployment.export_format import IMAGE, PROBABILITIES, Images, Precision
+from regraft.deployment.export_format import (
+    IMAGE,
+    PROBABILITIES,
+    ExportFacts,
+    ExportFormat,
+    Images,
+    Precision,
+    require_packages,
+)
 from regraft.errors import InputError, RegraftError
+from regraft.runs.prediction import Predictor
 
 OPSET = 18
 """Of the ONNX files: the first with everything used here that onnxruntime, OpenVINO and Triton have had for years."""
@@ -44,6 +53,38 @@ class TensorFlowExports:
     saved_model: Path | None = None
     litert: Path | None = None
     litert_precision: Precision = "f32"
+
+
+class TensorFlowFormat(ExportFormat):
+    """A format that TensorFlow leads to.
+
+    Attributes:
+        title: what messages call it.
+        packages: what is imported to write and to open it.
+
+    Args:
+        in_process: see `export_through_tensorflow`.
+    """
+
+    title: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]]
+
+    def __init__(self, *, in_process: bool = False) -> None:
+        self._in_process = in_process
+
+    def check_packages(self, precision: Precision) -> None:
+        """Raises MissingPackageError where the extra `export` is not installed."""
+        require_packages(f"The {self.title} export", self.packages)
+
+    def export(
+        self,
+        predictor: Predictor,
+        facts: ExportFacts,
+        exports: TensorFlowExports,
+        calibration: Sequence[Images] = (),
+    ) -> None:
+        """Writes the files of a run's model; see `export_through_tensorflow`."""
+        export_through_tensorflow(predictor.run.model, facts.size, exports, calibration, in_process=self._in_process)
 
 
 def export_through_tensorflow(
